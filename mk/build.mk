@@ -1,0 +1,40 @@
+# mk/build.mk - how src/*.c becomes the programs in $(BIN).
+#
+# Reads:    PROGS (programs, src/NAME.c each), SHARED (modules in the archive),
+#           LIBS-NAME (libraries of one program besides libcrypto), CC, CFLAGS,
+#           CPPFLAGS, LDFLAGS, BIN, O (objects).
+# Provides: all, and a rule for each program.
+#
+# CFLAGS is the user's; what the code needs and what hardens it is added.
+
+O       ?= build
+BIN     ?= bin
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+           -Wmissing-prototypes -Wwrite-strings -Wformat=2
+HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LINK    := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
+COMPILE  = $(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(HARDEN) $(FORTIFY) -MMD -MP $(CPPFLAGS) $(CFLAGS)
+LINKING  = $(CC) $(HARDEN) $(CFLAGS) $(LINK) $(LDFLAGS)
+
+all: $(PROGS:%=$(BIN)/%)
+$(BIN)/%: $O/%.o $O/shared.a $O/flags | $(BIN)
+	$(LINKING) -o $@ $(filter %.o %.a,$^) -lcrypto -lidn2 $(LIBS-$*)
+$O/shared.a: $(SHARED:%=$O/%.o)
+	rm -f $@ && $(AR) rcs $@ $^
+$O/%.o: src/%.c $O/flags | $O
+	$(COMPILE) -c -o $@ $<
+$(BIN) $O:
+	mkdir -p $@
+
+# Other flags make other objects.  Compared while reading, so that `make -n'
+# and a second run both say that nothing is to be done.
+ifneq ($(file < $O/flags),$(COMPILE) $(LINKING))
+$O/flags: FORCE
+endif
+$O/flags: | $O
+	$(file > $@,$(COMPILE) $(LINKING))@:
+
+.SECONDARY:
+-include $(wildcard $O/*.d)

@@ -1,0 +1,103 @@
+/* in.c: files read whole. */
+#include "sslm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+wipe(void *p, size_t len)
+{
+	if (p == NULL)
+		return;
+	explicit_bzero(p, len);
+	free(p);
+}
+
+/* Up to FILE_MAX bytes of fd, which is closed.  A buffer that is outgrown is
+ * wiped: it may hold a key. */
+static char *
+take(int fd, size_t guess, const char *path, size_t *len)
+{
+	size_t size = guess, at = 0;
+	char *buf = xmalloc(size + 1), *more;
+	ssize_t n;
+
+	for (;;) {
+		if (at == size) {
+			more = xmalloc(2 * size + 1);
+			memcpy(more, buf, at);
+			wipe(buf, at);
+			buf = more;
+			size *= 2;
+		}
+		n = read(fd, buf + at, size - at);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0 || (at += (size_t)n) > FILE_MAX)
+			break;
+	}
+	if (n == -1)
+		complain("cannot read '%s':", path);
+	else if (n > 0)
+		complain("'%s' is larger than %d bytes", path, FILE_MAX);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	if (n != 0) {
+		wipe(buf, at);
+		return NULL;
+	}
+	buf[at] = '\0';
+	if (len != NULL)
+		*len = at;
+	return buf;
+}
+
+char *
+slurp_try(const char *path, size_t *len)
+{
+	struct stat st;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return take(STDIN_FILENO, 4096, "standard input", len);
+	/* Not blocked by a FIFO that somebody put there in place of the file. */
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1)
+		return NULL;
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		return NULL;
+	}
+	/* One byte more than the size, so that the end is seen in two reads. */
+	return take(fd, st.st_size < FILE_MAX ? (size_t)st.st_size + 1 : 4096, path, len);
+}
+
+char *
+slurp(const char *path, size_t *len)
+{
+	char *buf;
+
+	errno = 0;
+	if ((buf = slurp_try(path, len)) == NULL && errno != 0)
+		complain("cannot open '%s':", path);
+	return buf;
+}
+
+char *
+link_target(const char *path, char *buf, size_t size)
+{
+	ssize_t n = readlink(path, buf, size);
+
+	if (n == -1)
+		return NULL;
+	if ((size_t)n >= size) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	buf[n] = '\0';
+	return buf;
+}

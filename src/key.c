@@ -1,0 +1,50 @@
+/* key.c: kinds of keys. */
+#include "sslm.h"
+
+#include <string.h>
+
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+
+char *
+key_kind(const EVP_PKEY *key)
+{
+	char group[64];
+
+	switch (EVP_PKEY_get_base_id(key)) {
+	case EVP_PKEY_RSA:
+	case EVP_PKEY_RSA_PSS:
+		return xasprintf("RSA:%d", EVP_PKEY_get_bits(key));
+	case EVP_PKEY_EC:
+		if (!EVP_PKEY_get_group_name(key, group, sizeof(group), NULL))
+			return xstrdup("EC:?");
+		return xasprintf("EC:%s", group);
+	case EVP_PKEY_ED25519:
+		return xstrdup("ED25519");
+	default:
+		return xstrdup(OBJ_nid2sn(EVP_PKEY_get_base_id(key)));
+	}
+}
+
+const char *
+curve_name(const char *name)
+{
+	static const struct {
+		const char *secg, *openssl;
+	} alias[] = {{"secp192r1", "prime192v1"}, {"secp256r1", "prime256v1"}};
+	EC_builtin_curve curve[200];
+	const char *nist, *sn;
+	size_t n = EC_get_builtin_curves(curve, sizeof(curve) / sizeof(curve[0]));
+
+	for (size_t i = 0; i < sizeof(alias) / sizeof(alias[0]); i++)
+		if (strcasecmp(name, alias[i].secg) == 0)
+			name = alias[i].openssl;
+	for (size_t i = 0; i < n; i++) {
+		sn = OBJ_nid2sn(curve[i].nid);
+		nist = EC_curve_nid2nist(curve[i].nid);
+		if (strcasecmp(name, sn) == 0 || (nist != NULL && strcasecmp(name, nist) == 0))
+			return sn;
+	}
+	return NULL;
+}

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# Loaded by every .bats file.  The programs under test are those in SSLM_BIN
+# (make check sets it), found by PATH; the oracle is never our own code.
+bats_require_minimum_version 1.5.0
+
+TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+PATH=${SSLM_BIN:-$TOP/bin}:$PATH
+export TOP PATH
+
+# A directory of the test's own, with a space in its path.
+workdir() {
+	mkdir -p "$BATS_TEST_TMPDIR/a site" && cd "$BATS_TEST_TMPDIR/a site" || return
+}
+
+# cert NAME [openssl req option...]: a throw-away self-signed certificate for
+# the DNS name NAME, in NAME.key and NAME.pem here.
+cert() {
+	local name=$1
+	shift
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	    -keyout "$name.key" -out "$name.pem" -subj "/CN=$name" \
+	    -addext "subjectAltName=DNS:$name" -days 30 "$@" 2>/dev/null
+}
+
+# dates FILE: notBefore and notAfter of a certificate in seconds.
+dates() {
+	local d
+	for d in -startdate -enddate; do
+		date -d "$(openssl x509 -in "$1" -noout "$d" | cut -d= -f2)" +%s
+	done
+}
