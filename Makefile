@@ -3,16 +3,35 @@
 # A checkout is itself a working site: conf.d/ here is its configuration, and
 # `make renew', `make roll' and `make status' work on certs/ here.
 
-MAKEFLAGS   += --no-builtin-rules --no-print-directory
-SHELL       := /bin/sh
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL     := /bin/sh
 .SUFFIXES:
-.DELETE_ON_ERROR:
-.PHONY: all FORCE
+.PHONY: all demo clean help FORCE
 all:			## build every program
 
 # A program is a file src/sslm-NAME.c; what the others hold is shared.
-PROGS  := $(patsubst src/%.c,%,$(wildcard src/sslm-*.c))
-SHARED := $(filter-out sslm-%,$(patsubst src/%.c,%,$(wildcard src/*.c)))
-LIBS-sslm-conf := -ljansson
+PROGS   := $(patsubst src/%.c,%,$(wildcard src/sslm-*.c))
+SHARED  := $(filter-out sslm-%,$(patsubst src/%.c,%,$(wildcard src/*.c)))
+SCRIPTS := sslm-mgr
+LIBS-sslm-conf   := -ljansson
+LIBS-sslm-status := -ljansson
 
 include mk/build.mk
+include mk/check.mk
+include mk/install.mk
+
+MK := mk
+include mk/site.mk
+renew roll status due verify conf prod: | all
+
+demo: all		## the whole way on the sample site: renew, roll, verify, status
+	@$(MAKE) renew V=1
+	@$(MAKE) roll V=1
+	@$(MAKE) verify
+	@$(MAKE) status
+
+clean:			## remove what was built; certs/ stays
+	rm -rf build $(PROGS:%=bin/%)
+
+help:			## this list
+	@sed -n 's/^\([a-z-]*\):.*## */\1	/p; s/^## \([a-z]*\): */\1	/p' $(MAKEFILE_LIST) | sort

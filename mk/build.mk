@@ -7,6 +7,13 @@
 #
 # CFLAGS is the user's; what the code needs and what hardens it is added.
 
+# -R, which the certificate rules want, takes make's own idea of these away.
+ifneq ($(filter default undefined,$(origin CC)),)
+CC      := cc
+endif
+ifneq ($(filter default undefined,$(origin AR)),)
+AR      := ar
+endif
 O       ?= build
 BIN     ?= bin
 CFLAGS  ?= -O2 -g

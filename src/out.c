@@ -114,65 +114,249 @@ write_all(int fd, const char *p, size_t len)
 	return true;
 }
 
-/* Spool, then publish by rename(2), or by link(2) where nothing may be there. */
-static int
-put(const char *path, mode_t mode, const void *buf, size_t len, bool replace)
-{
-	char *spool = spool_name(path), *dir = parent(path);
-	const char *verb = "create";
-	int fd = claim(spool), ret = -1;
+/* ---- one sync for many ----------------------------------------------------- */
 
-	if (fd == -1)
-		goto out;
-	verb = "write";
-	if (!write_all(fd, buf, len) || fchmod(fd, mode) == -1 || fsync(fd) == -1)
-		goto out;
-	verb = replace ? "replace" : "create";
-	if ((replace ? rename(spool, path) : link(spool, path)) == -1)
-		goto out;
-	ret = 1;
-out:
-	if (ret == -1)
-		complain("cannot %s '%s':", verb, path);
-	if (fd != -1) {
-		if (ret == -1 || !replace)
-			unlink(spool);
-		close(fd);
+/* What out_defer() has put off: renames, in the order in which they were asked
+ * for, with their directories. */
+static struct {
+	bool on;
+	unsigned group;
+	struct late {
+		unsigned group;
+		char *from, *to;
+	} *late;
+	size_t n, room;
+} defer;
+
+void
+out_defer(void)
+{
+	defer.on = true;
+	defer.group++;
+}
+
+static void
+put_off(const char *from, const char *to)
+{
+	if (defer.n == defer.room) {
+		defer.room = defer.room == 0 ? 16 : 2 * defer.room;
+		defer.late = xreallocarray(defer.late, defer.room, sizeof(*defer.late));
 	}
-	if (ret == 1 && sync_dir(dir) == -1)
+	defer.late[defer.n++] = (struct late){defer.group, xstrdup(from), xstrdup(to)};
+}
+
+static int
+sync_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int bad = fd == -1 ? errno != ELOOP : fsync(fd) == -1;
+
+	if (bad)
+		complain("cannot sync '%s':", path);
+	if (fd != -1)
+		close(fd);
+	return bad ? -1 : 0;
+}
+
+/* All that is written, or just the files (or just their directories) put off. */
+static int
+sync_late(const char *fs, bool files)
+{
+	int fd, bad = 0;
+
+	if (fs != NULL) {
+		fd = open(fs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if ((bad = fd == -1 || syncfs(fd) == -1))
+			complain("cannot sync the file system of '%s':", fs);
+		if (fd != -1)
+			close(fd);
+		return bad ? -1 : 0;
+	}
+	for (size_t i = 0; i < defer.n; i++) {
+		char *dir = parent(defer.late[i].to);
+		char *last = i > 0 ? parent(defer.late[i - 1].to) : NULL;
+
+		if (files)
+			bad |= sync_file(defer.late[i].from);
+		else if (last == NULL || strcmp(dir, last) != 0)
+			bad |= sync_dir(dir);
+		free(last);
+		free(dir);
+	}
+	return bad;
+}
+
+int
+out_commit(const char *fs)
+{
+	bool unsynced = defer.n > 0 && sync_late(fs, true) == -1;
+	unsigned failed = 0;
+	int bad = unsynced ? -1 : 0;
+
+	for (size_t i = 0; i < defer.n; i++) {
+		struct late *l = &defer.late[i];
+
+		if (unsynced || l->group == failed) {
+			unlink(l->from);
+		} else if (rename(l->from, l->to) == -1) {
+			complain("cannot replace '%s':", l->to);
+			unlink(l->from);
+			failed = l->group;
+			bad = -1;
+		}
+	}
+	if (!unsynced && defer.n > 0 && sync_late(fs, false) == -1)
+		bad = -1;
+	for (size_t i = 0; i < defer.n; i++) {
+		free(defer.late[i].from);
+		free(defer.late[i].to);
+	}
+	free(defer.late);
+	memset(&defer, 0, sizeof(defer));
+	return bad;
+}
+
+int
+out_rename(const char *from, const char *to)
+{
+	char *dir;
+	int ret = 0;
+
+	if (defer.on) {
+		put_off(from, to);
+		return 0;
+	}
+	dir = parent(to);
+	if (rename(from, to) == -1) {
+		complain("cannot rename '%s' to '%s':", from, to);
 		ret = -1;
-	free(spool);
+	} else {
+		ret = sync_dir(dir);
+	}
 	free(dir);
 	return ret;
+}
+
+/* ---- files and links -------------------------------------------------------- */
+
+/* Spool the bytes: the descriptor, which holds the lock on the name until it is
+ * closed, or -1 with errno and what failed in *verb. */
+static int
+spool(const char *name, mode_t mode, const void *buf, size_t len, const char **verb)
+{
+	int fd = claim(name), why;
+
+	*verb = "create";
+	if (fd == -1)
+		return -1;
+	if (!write_all(fd, buf, len) || fchmod(fd, mode) == -1 ||
+	    (!defer.on && fsync(fd) == -1)) {
+		*verb = "write";
+		why = errno;
+		unlink(name);
+		close(fd);
+		errno = why;
+		return -1;
+	}
+	return fd;
 }
 
 int
 out_file(const char *path, mode_t mode, const void *buf, size_t len)
 {
-	return same(path, buf, len) ? 0 : put(path, mode, buf, len, true);
+	char *name, *dir;
+	const char *verb;
+	struct stat st;
+	int fd = -1, ret = -1;
+
+	if (same(path, buf, len))
+		return 0;
+	name = spool_name(path);
+	dir = parent(path);
+	/* A rename would take /dev/full or /dev/stdout away from everybody. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		complain("cannot replace '%s': not a regular file", path);
+	} else if ((fd = spool(name, mode, buf, len, &verb)) == -1) {
+		complain("cannot %s '%s':", verb, path);
+	} else if (defer.on) {
+		put_off(name, path);
+		ret = 1;
+	} else if (rename(name, path) == -1) {
+		complain("cannot replace '%s':", path);
+		unlink(name);
+	} else if (sync_dir(dir) == 0) {
+		ret = 1;
+	}
+	if (fd != -1)
+		close(fd);
+	free(dir);
+	free(name);
+	return ret;
 }
 
 int
 out_new(const char *path, mode_t mode, const void *buf, size_t len)
 {
-	return put(path, mode, buf, len, false);
+	char *name = spool_name(path), *dir = parent(path);
+	bool put_off_too = defer.on;
+	const char *verb;
+	int fd, ret = -1;
+
+	/* Never put off: link(2) tells whether something is there. */
+	defer.on = false;
+	if ((fd = spool(name, mode, buf, len, &verb)) == -1) {
+		complain("cannot %s '%s':", verb, path);
+	} else {
+		if (link(name, path) == -1)
+			complain("cannot create '%s':", path);
+		else
+			ret = 1;
+		unlink(name);
+		close(fd);
+		if (ret == 1 && sync_dir(dir) == -1)
+			ret = -1;
+	}
+	defer.on = put_off_too;
+	free(dir);
+	free(name);
+	return ret;
 }
 
 int
 out_link(const char *target, const char *path)
 {
-	char *spool = spool_name(path), *dir = parent(path);
+	char *name = spool_name(path);
+	int ret;
+
+	if ((unlink(name) == -1 && errno != ENOENT) || symlink(target, name) == -1) {
+		complain("cannot link '%s' to '%s':", path, target);
+		ret = -1;
+	} else if ((ret = out_rename(name, path)) == -1) {
+		unlink(name);
+	}
+	free(name);
+	return ret;
+}
+
+int
+make_dir(const char *path, mode_t mode)
+{
+	char *dir;
 	int ret = 0;
 
-	if ((unlink(spool) == -1 && errno != ENOENT) || symlink(target, spool) == -1 ||
-	    rename(spool, path) == -1) {
-		complain("cannot link '%s' to '%s':", path, target);
-		unlink(spool);
+	if (mkdir(path, 0700) == -1) {
+		if (errno == EEXIST)
+			return 0;
+		complain("cannot make directory '%s':", path);
+		return -1;
+	}
+	dir = parent(path);
+	if (chmod(path, mode) == -1) {
+		complain("cannot set the mode of '%s':", path);
 		ret = -1;
-	} else {
+	} else if (!defer.on) {
 		ret = sync_dir(dir);
 	}
-	free(spool);
 	free(dir);
 	return ret;
 }

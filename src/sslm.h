@@ -112,6 +112,25 @@ int out_new(const char *path, mode_t mode, const void *buf, size_t len);
  */
 int out_link(const char *target, const char *path);
 
+/* rename(2), and sync the directory; 0, or -1 after a complaint. */
+int out_rename(const char *from, const char *to);
+
+/*
+ * For who writes many files: from here on out_file, out_link and out_rename
+ * write their spool files and put off the renames.  out_commit syncs what was
+ * written, does the renames in the order in which they were asked for, and
+ * syncs the directories; with fs not NULL both syncs are one syncfs(2) of the
+ * file system that holds the directory fs, however many files there are.  What
+ * is put off between two calls of out_defer stands or falls together: after a
+ * rename that fails, the rest of those is dropped.  0, or -1 after complaints.
+ */
+void out_defer(void);
+int out_commit(const char *fs);
+
+/* mkdir -m mode, whatever the umask; an existing directory is left as it is.
+ * 0 or -1 after a complaint. */
+int make_dir(const char *path, mode_t mode);
+
 /* Sync the directory dir itself; 0, or -1 after a complaint. */
 int sync_dir(const char *dir);
 
@@ -262,5 +281,226 @@ const struct toml *toml_get(const struct toml *table, const char *key);
 /* Print a root table as JSON and a newline: dates and times, inf and nan as
  * strings, all floats with a point or exponent. */
 void toml_print_json(const struct toml *root);
+
+/* ---- conf.c: a table of configuration, checked against its list of keys -- */
+
+enum conf_want {
+	WANT_STRING,	/* const char *; no control characters */
+	WANT_INT,	/* long in [min, max]; a string of digits will do */
+	WANT_BOOL,	/* bool */
+	WANT_STRINGS,	/* const struct toml *: a string, or an array of strings */
+	WANT_VALUE,	/* const struct toml *: anything, for the caller to check */
+	WANT_TABLE,	/* const struct toml *: a table */
+	WANT_TABLES,	/* const struct toml *: an array of tables */
+	WANT_DEAD	/* known, without effect */
+};
+
+struct conf_key {
+	const char *name;	/* NULL ends the list */
+	enum conf_want want;
+	size_t at;		/* offset of the member that takes the value */
+	long min, max;
+};
+
+/*
+ * Fill the structure at into from a table.  An unknown key is a warning with
+ * the key that may have been meant, a value of the wrong kind an error; both
+ * as "path:line: message".  False if there was an error.  What the table does
+ * not have is left as it is.
+ */
+bool conf_table(const char *path, const struct toml *table, const struct conf_key *keys,
+    void *into);
+
+/* Warn of an unknown key; the nearest of n names, if near, is proposed. */
+void conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n);
+
+/* " (did you mean 'near'?)", or "" if none of the n names is near; static. */
+const char *conf_hint(const char *word, const char *const *names, size_t n);
+
+/* Has a WANT_STRINGS value the string?  NULL has none. */
+bool conf_has(const struct toml *strings, const char *s);
+
+/* The next string of a WANT_STRINGS value; *at is NULL before the first call.
+ * NULL at the end. */
+const char *conf_next(const struct toml *strings, const struct toml **at);
+
+/* ---- renew.c: when to renew ---------------------------------------------- */
+
+enum { RENEW_MAX = 40 };	/* points of the table */
+
+struct renew_rule {
+	size_t n;
+	struct renew_point {
+		double life;	/* days from notBefore to notAfter */
+		double left;	/* renew when so many days are left ... */
+		double spread;	/* ... give or take so many, at random */
+	} point[RENEW_MAX];	/* by life, ascending */
+	double days, days_spread;	/* renew_expire_days; < 0: by the table */
+};
+
+void renew_default(struct renew_rule *r);
+
+/* Take the [renew_info] table of path into the rule; false after an error. */
+bool renew_table(struct renew_rule *r, const char *path, const struct toml *table);
+
+/* The moment from which a certificate of those dates is due; draw in [0, 1)
+ * is the certificate's own random number. */
+time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double draw);
+
+/* ---- site.c: conf.d/ssl-mgr.conf and the list of services ----------------- */
+
+struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
+	const char *section;
+	const struct toml *servers, *restart_cmd, *depends;	/* strings */
+	const struct toml *acme_dir, *tlsa_dirs;		/* strings, [dns] */
+	const struct toml *svc_depends;	/* array of [group, [service ...]] */
+	const char *server_dir, *update;
+	bool skip_prod_copy;
+};
+
+struct service_id {
+	char *group, *service;
+};
+
+enum ca_kind { CA_SELF, CA_LOCAL, CA_ACME };
+
+struct ca {			/* a table of conf.d/ca-info.conf */
+	const char *name, *desc, *type, *validation, *preferred_chain, *profile;
+	const char *url, *test_url, *bundle, *email, *eab_kid, *eab_hmac_file;
+	enum ca_kind kind;
+};
+
+struct site {
+	struct toml *root;	/* all strings below are its */
+	const char *prod_cert_dir, *logdir, *sslm_auth_hook;
+	long clean_keep, min_roll_mins, dns_check_delay;
+	const struct toml *dns_xtra_ns, *post_copy_cmd;
+	struct renew_rule renew;
+	struct server *server;
+	size_t nserver;
+	struct toml *ca_root;	/* all strings of ca are its */
+	struct ca *ca;
+	size_t nca;
+	struct service_id *id;	/* in the order of the file */
+	size_t n;
+	bool bad;		/* a name that was asked for is not there */
+};
+
+/*
+ * Go to the site's directory dir (NULL: stay), read conf.d/ssl-mgr.conf and
+ * conf.d/ca-info.conf (which may be missing), and list the services: those of the active groups, or those named, each as
+ * "group:service,service", "group:ALL", "group", "group/service" or the path
+ * of its directory in certs.  die(EX_USE) if the file is wrong; a name that
+ * does not exist is a complaint and sets bad.
+ */
+void site_load(struct site *site, const char *dir, char *const names[]);
+void site_free(struct site *site);
+
+/* List the services named in a file instead, "group/service" a line. */
+void site_only(struct site *site, const char *file);
+
+/* Add every service file of a group, by name; false after a complaint. */
+bool site_add_group(struct site *site, const char *group);
+
+/* cainfo.c: fill site->ca from conf.d/ca-info.conf; false after an error. */
+bool cainfo_load(struct site *site);
+
+/* The CA of that name ("" and "self": the certificate's own key), or NULL. */
+const struct ca *cainfo_find(const struct site *site, const char *name);
+
+/* "certs/group/service"; the caller frees. */
+char *service_dir(const struct service_id *id);
+
+/* ---- service.c: conf.d/<group>/<service> ---------------------------------- */
+
+struct service {
+	const struct service_id *id;
+	char *path;		/* conf.d/group/service */
+	struct toml *root;	/* the strings below are its */
+	const char *name, *signing_ca;
+	const char *ktype, *ec_algo;
+	long rsa_bits;
+	const char *cn, *o, *c, *ou, *l, *st, *email;
+	const struct toml *sans, *ext_key_usage, *dane_tls;
+	long dane_tls_ttl, key_days;
+	bool must_staple, is_ca;
+	long sign_end_days;	/* what this service signs, when it is a CA; days */
+	const char *digest;
+	struct renew_rule renew;
+	const struct ca *ca;	/* who signs it */
+	char *kind;		/* of key, as key_kind() says it */
+	char **names;		/* canonical; the CN first if it is one */
+	size_t nnames;
+};
+
+/* Read and check a service; false after complaints, and nothing to free. */
+bool service_load(struct service *s, const struct site *site, const struct service_id *id);
+void service_free(struct service *s);
+
+/* ---- cert.c: the few facts of a certificate, without parsing all of it ---- */
+
+struct cert {
+	time_t from, until;	/* notBefore, notAfter */
+	char kind[64];		/* of key, as key_kind() says it */
+	char issuer[128];	/* the issuer's CN, else O, else "" */
+	char serial[48];	/* hex */
+	double draw;		/* in [0, 1), the same for ever, from its signature */
+	char **names;		/* canonical, unsorted */
+	size_t nnames;
+};
+
+/* The first certificate of a PEM file; false with *why: errno text or what is
+ * wrong with it.  cert_free after success. */
+bool cert_load(struct cert *c, const char *path, const char **why);
+void cert_free(struct cert *c);
+
+/* ---- gen.c: a service's generations ---------------------------------------- */
+
+enum next_state { NEXT_NONE, NEXT_PART, NEXT_WHOLE };
+
+/* The state of dir/next: absent or dangling, begun, or complete. */
+enum next_state next_state(const char *dir);
+
+/* Remove a directory and the plain files in it; 0 or -1 after a complaint. */
+int remove_set(const char *dir);
+
+/*
+ * Remove the generations of dir (in dir/db) that no link points to, but for
+ * the keep newest, and what killed runs left of copies; 0 or -1 after a
+ * complaint.
+ */
+int prune(const char *dir, long keep);
+
+/* ---- due.c: is a renewal wanted, and why? ----------------------------------- */
+
+enum { WHY_SIZE = 400 };
+
+struct due {
+	bool due;
+	char why[WHY_SIZE];	/* if due */
+	bool have_curr;		/* curr holds a certificate; if so: */
+	struct cert curr;
+	time_t renew;		/* when it is due by its dates */
+	enum next_state next;
+	char next_gen[STAMP_SIZE + 8];	/* where next points to, unless NEXT_NONE */
+};
+
+/*
+ * Judge a service by its files at time now.  With reuse, the kind of key may
+ * be another than the service asks for.  False after a complaint: curr is
+ * there but cannot be read.  due_free after success.
+ */
+bool due_judge(struct due *d, const struct service *s, time_t now, bool reuse);
+void due_free(struct due *d);
+
+/* ---- makefile.c: what make is told of a service ----------------------------- */
+
+/*
+ * Write certs/<group>/<service>/Makefile (which file comes from which, and the
+ * flags of each step) and request (subject and names, read by sslm-csr), and
+ * the directories above them; each file only if its content changes.  False
+ * after a complaint.
+ */
+bool makefile_write(const struct site *site, const struct service *s);
 
 #endif

@@ -1,0 +1,141 @@
+# mk/site.mk - the phases over all services of a site.
+#
+# A site is a directory with conf.d/ and a Makefile that includes this:
+#
+#	MK := /usr/share/sslm/mk
+#	include $(MK)/site.mk
+#
+# Reads:    MK (this directory), SERVICES ("group:service,service ..."; all if
+#           empty), FORCE, REUSE, DRY, WAIT, V (any value: on), ROLL_MINS,
+#           CLEAN_KEEP; from the environment SSLM_BIN (where the programs are)
+# Provides: renew, roll, status, due, verify, conf, prod, prune, and renew's steps
+#           one by one: keys or copy, csr, cert, ntoc
+#
+# make itself can only say 0 or 2.  A run leaves what it would have said, as in
+# every manual (0, 1, 2, 75), in certs/.exit; sslm-mgr hands that on.
+
+MAKEFLAGS += -rR --no-print-directory
+SHELL     := /bin/sh
+MK        ?= certs/.mk
+
+# `make -n' shows what is due.  Lines with a make in them would run even so.
+ifneq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+DRY := 1
+endif
+
+.PHONY: renew roll status due verify conf prod prune keys copy csr cert ntoc
+
+export SERVICES
+export SSLM_MK := $(MK)
+export PATH    := $(if $(SSLM_BIN),$(SSLM_BIN):)$(if $(filter /%,$(MK)),,$(CURDIR)/)$(MK)/../bin:$(PATH)
+
+# A run is one shell that holds certs/.lock on descriptor 9.  Every step
+# inherits it: killed or not, a run is over when its last process is gone, and
+# leaves nothing that has to be cleaned up.
+# set -f: a '*' in SERVICES is a service name to us, not a file name.
+define begin
+set -uf; umask 077; bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
+[ -d certs ] || mkdir -m 755 certs || exit 75; \
+if [ -z "$${SSLM_LOCKED-}" ]; then \
+	exec 9>>certs/.lock; \
+	flock $(if $(WAIT),,-n) 9 || { \
+		echo "sslm: another run is at work on this site" >&2; exit 75; }; \
+fi; \
+export SSLM_STATUS=certs/.status; : >certs/.status; echo 0 >certs/.exit
+endef
+
+# The programs have noted their failures in certs/.status.
+define end
+[ $$bad -eq 0 ] && [ ! -s certs/.status ] && exit 0; \
+case $$(cut -d' ' -f1 certs/.status | sort -u | tr '\n' ' ') in \
+'2 ') bad=2 ;; '75 ') bad=75 ;; *) bad=1 ;; \
+esac; \
+echo $$bad >certs/.exit; exit $$bad
+endef
+
+# The files of the services in certs/.due; one that fails leaves the others.
+make = $(MAKE) $(if $(V),,-s) -k -f "$$SSLM_MK/service.mk"
+
+# A single step of a renewal, whatever is due, for who goes by hand.
+define step
+$(begin); : >certs/.due; \
+sslm-conf -g -o certs/.due -m "$$SSLM_MK" $$SERVICES || bad=1; \
+sslm-next $1 $(if $(FORCE),-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
+[ ! -s certs/.due ] || $(make) $2 || bad=1; \
+$(end)
+endef
+
+# Not if the site's own file is wrong, which has been said before this.
+install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && \
+	{ sslm-install $$quiet $$SERVICES || bad=1; }
+
+## renew: a next set for every service that is due; curr stays in use
+ifdef DRY
+renew keys copy csr cert: due
+else
+renew:
+	+@$(begin); : >certs/.due; \
+	sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$quiet -o certs/.due $$SERVICES; \
+	[ $$? -lt 2 ] || bad=1; \
+	if [ -s certs/.due ]; then \
+		sslm-conf -g -i certs/.due -o certs/.due -m "$$SSLM_MK" || bad=1; \
+		sslm-next -f $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
+		$(make) issue || bad=1; \
+	fi; \
+	$(install); $(end)
+
+## keys: a new next, and its key
+keys:
+	+@$(call step,-a,key)
+
+## copy: a new next with the key of curr
+copy:
+	+@$(call step,-ar,key)
+
+## csr: the request of next
+csr:
+	+@$(call step,,csr)
+
+## cert: the certificate of next, and what goes with it
+cert:
+	+@$(call step,,issue)
+endif
+
+## roll: next becomes curr, where it may
+roll:
+ifdef DRY
+	@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) $$SERVICES
+else
+	@$(begin); \
+	sslm-roll $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) \
+	    $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$quiet $$SERVICES || bad=1; \
+	$(install); $(end)
+endif
+
+## status: every certificate with its dates; V=1 for more
+status:
+	@set -f; sslm-status $(if $(V),-v) $$SERVICES
+
+## due: which services want a renewal, and why; does nothing
+due:
+	@set -f; sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$SERVICES || [ $$? -eq 1 ]
+
+## verify: do the sets in use fit together, chains, names and dates?
+verify:
+	@set -f; sslm-conf -l $$SERVICES | sed 's|.*|certs/&/curr|' | xargs -r sslm-verify
+
+## conf: check conf.d and write the generated files of every service
+conf:
+	@$(begin); sslm-conf -g -m "$$SSLM_MK" $$SERVICES || bad=1; $(end)
+
+## ntoc: next becomes curr at once, here alone
+ntoc:
+	@$(begin); sslm-roll -f $$quiet $$SERVICES || bad=1; $(end)
+
+## prod: bring what is missing to the production directory
+prod:
+	@$(begin); $(install); $(end)
+
+## prune: remove old sets but for the newest CLEAN_KEEP
+prune:
+	@$(begin); sslm-roll -c $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$SERVICES || bad=1; $(end)

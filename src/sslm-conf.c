@@ -1,0 +1,215 @@
+/* sslm-conf: check the configuration, print it, and write what make needs. */
+#include "sslm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: sslm-conf [-C dir] [service ...]\n"
+    "       sslm-conf -g [-C dir] [-i file] [-m mkdir] [-o file] [service ...]\n"
+    "       sslm-conf -l [-C dir] [service ...]\n"
+    "       sslm-conf -p key [-C dir]\n"
+    "       sslm-conf -j file\n"
+    "       sslm-conf -h | -V\n";
+
+static bool
+write_list(FILE *f, char **text, size_t *len, const char *path)
+{
+	bool ok;
+
+	if (fclose(f) != 0)
+		die(EX_TEMP, "out of memory");
+	ok = out_file(path, 0644, *text, *len) != -1;
+	free(*text);
+	return ok;
+}
+
+/* certs/services, a service a line, and certs/servers, "section<TAB>host". */
+static bool
+write_lists(const struct site *site)
+{
+	const struct toml *at;
+	const char *host;
+	char *text;
+	size_t len;
+	FILE *f;
+	bool ok;
+
+	if ((f = open_memstream(&text, &len)) == NULL)
+		die(EX_TEMP, "out of memory");
+	for (size_t i = 0; i < site->n; i++)
+		fprintf(f, "%s/%s\n", site->id[i].group, site->id[i].service);
+	ok = write_list(f, &text, &len, "certs/services");
+	if ((f = open_memstream(&text, &len)) == NULL)
+		die(EX_TEMP, "out of memory");
+	for (size_t i = 0; i < site->nserver; i++)
+		for (at = NULL; (host = conf_next(site->server[i].servers, &at)) != NULL;)
+			fprintf(f, "%s\t%s\n", site->server[i].section, host);
+	return write_list(f, &text, &len, "certs/servers") && ok;
+}
+
+/* certs/.mk leads to the rules, wherever the programs are installed. */
+static bool
+link_rules(const char *mkdir_path)
+{
+	char old[4096], *target = xasprintf("%s%s", mkdir_path[0] == '/' ? "" : "../", mkdir_path);
+	bool ok = true;
+
+	if (link_target("certs/.mk", old, sizeof(old)) == NULL || strcmp(old, target) != 0)
+		ok = out_link(target, "certs/.mk") == 0;
+	free(target);
+	return ok;
+}
+
+/* The list of what can be made now. */
+static bool
+list_written(const char *file, const struct site *site, const bool *written)
+{
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		die(EX_TEMP, "out of memory");
+	for (size_t i = 0; i < site->n; i++)
+		if (written[i])
+			fprintf(f, "%s/%s\n", site->id[i].group, site->id[i].service);
+	return write_list(f, &text, &len, file);
+}
+
+static void
+print_strings(const struct toml *strings)
+{
+	const struct toml *at = NULL;
+	const char *s;
+
+	while ((s = conf_next(strings, &at)) != NULL)
+		puts(s);
+}
+
+static void
+print_key(const struct site *site, const char *key)
+{
+	static const char *const names[] = {"clean_keep", "dns_check_delay", "dns_xtra_ns",
+	    "logdir", "min_roll_mins", "prod_cert_dir", "sslm_auth_hook"};
+
+	if (strcmp(key, "clean_keep") == 0)
+		printf("%ld\n", site->clean_keep);
+	else if (strcmp(key, "dns_check_delay") == 0)
+		printf("%ld\n", site->dns_check_delay);
+	else if (strcmp(key, "dns_xtra_ns") == 0)
+		print_strings(site->dns_xtra_ns);
+	else if (strcmp(key, "logdir") == 0)
+		puts(site->logdir);
+	else if (strcmp(key, "min_roll_mins") == 0)
+		printf("%ld\n", site->min_roll_mins);
+	else if (strcmp(key, "prod_cert_dir") == 0)
+		puts(site->prod_cert_dir);
+	else if (strcmp(key, "sslm_auth_hook") == 0)
+		puts(site->sslm_auth_hook);
+	else
+		die(EX_USE, "-p: no value '%s'%s", key, conf_hint(key, names,
+		    sizeof(names) / sizeof(names[0])));
+}
+
+static bool
+check_all(const struct site *site)
+{
+	struct service s;
+	bool ok = true;
+
+	for (size_t i = 0; i < site->n; i++)
+		if (service_load(&s, site, &site->id[i]))
+			service_free(&s);
+		else
+			ok = false;
+	return ok;
+}
+
+static bool
+generate(struct site *site, const char *in, const char *out, const char *rules, bool all)
+{
+	bool *written, ok = true;
+	struct service s;
+
+	if (make_dir("certs", 0755) == -1)
+		finish(EX_TEMP);
+	out_defer();
+	if (all)
+		ok = write_lists(site);
+	if (in != NULL)
+		site_only(site, in);
+	written = xreallocarray(NULL, site->n, sizeof(*written));
+	for (size_t i = 0; i < site->n; i++) {
+		out_defer();
+		if ((written[i] = service_load(&s, site, &site->id[i]))) {
+			written[i] = makefile_write(site, &s);
+			service_free(&s);
+		}
+		ok = ok && written[i];
+	}
+	out_defer();
+	if (out != NULL)
+		ok = list_written(out, site, written) && ok;
+	/* Reached through the link itself, there is nothing to set right. */
+	if (rules != NULL && strcmp(rules, "certs/.mk") != 0)
+		ok = link_rules(rules) && ok;
+	ok = out_commit("certs") == 0 && ok;
+	free(written);
+	return ok;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *dir = NULL, *in = NULL, *json = NULL, *key = NULL, *out = NULL, *rules = NULL;
+	bool write = false, list = false, ok = true;
+	struct toml *root;
+	struct site site;
+	int c;
+
+	start();
+	while ((c = getopt(argc, argv, "C:ghi:j:lm:o:p:V")) != -1)
+		switch (c) {
+		case 'C': dir = optarg; break;
+		case 'g': write = true; break;
+		case 'i': in = optarg; break;
+		case 'j': json = optarg; break;
+		case 'l': list = true; break;
+		case 'm': rules = optarg; break;
+		case 'o': out = optarg; break;
+		case 'p': key = optarg; break;
+		default: opt_other(c, usage);
+		}
+	if (write + list + (json != NULL) + (key != NULL) > 1 ||
+	    ((json != NULL || key != NULL) && argv[optind] != NULL) ||
+	    (!write && (in != NULL || out != NULL || rules != NULL)))
+		opt_other('?', usage);
+	if (json != NULL) {
+		if ((root = toml_load(json)) == NULL)
+			finish(EX_USE);
+		toml_print_json(root);
+		toml_free(root);
+		out_done();
+		return EX_YES;
+	}
+
+	site_load(&site, dir, argv + optind);
+	if (key != NULL)
+		print_key(&site, key);
+	else if (list)
+		for (size_t i = 0; i < site.n; i++)
+			printf("%s/%s\n", site.id[i].group, site.id[i].service);
+	else if (write)
+		ok = generate(&site, in, out, rules, argv[optind] == NULL);
+	else
+		ok = check_all(&site);
+	ok = ok && !site.bad;
+	site_free(&site);
+	out_done();
+	if (!ok)
+		finish(EX_USE);
+	return EX_YES;
+}

@@ -1,0 +1,259 @@
+/* sslm-install: bring curr and next of each service to where the servers read
+ * them, every set as a whole. */
+#include "sslm.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: sslm-install [-q] [-C dir] [-d prod_cert_dir] [service ...]\n"
+    "       sslm-install -h | -V\n";
+
+/* The last part of a path. */
+static const char *
+base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static bool
+is_private(const char *file)
+{
+	return strcmp(file, set_name[SET_KEY]) == 0 || strcmp(file, set_name[SET_BUNDLE]) == 0;
+}
+
+/* One file of a set, if it is there, with the mode that it has; 0 or -1. */
+static int
+copy_file(const char *from, const char *to, const char *file)
+{
+	char *in = xasprintf("%s/%s", from, file), *out = xasprintf("%s/%s", to, file), *buf;
+	mode_t mode = is_private(file) ? 0600 : 0644;
+	size_t len;
+	int ret = 0;
+
+	if (access(in, F_OK) == -1 && errno == ENOENT) {
+		;
+	} else if ((buf = slurp(in, &len)) == NULL) {
+		ret = -1;
+	} else {
+		ret = out_file(out, mode, buf, len) == -1 ? -1 : 0;
+		wipe(buf, len);
+	}
+	free(in);
+	free(out);
+	return ret;
+}
+
+/*
+ * The generation gen of from/db as to/db/gen: filled under another name, which
+ * what a killed run left of it has to give way to, and renamed when it is
+ * complete.  A CA's private key stays where it is.
+ */
+static int
+copy_set(const char *from, const char *to, const char *gen, bool is_ca)
+{
+	static const char *const more[] = {"tlsa.rr", "info"};
+	char *set = xasprintf("%s/db/%s", from, gen), *whole = xasprintf("%s/db/%s", to, gen);
+	char *half = xasprintf("%s/db/.%s.new", to, gen);
+	struct stat st;
+	int bad = 0;
+
+	if (lstat(whole, &st) == 0) {
+		bad = copy_file(set, whole, "info");	/* a roll adds to it */
+	} else {
+		bad = remove_set(half) == -1 || make_dir(half, 0750) == -1;
+		for (size_t i = 0; !bad && i < SET_N; i++)
+			if (!is_ca || !is_private(set_name[i]))
+				bad = copy_file(set, half, set_name[i]) == -1;
+		for (size_t i = 0; !bad && i < sizeof(more) / sizeof(more[0]); i++)
+			bad = copy_file(set, half, more[i]) == -1;
+		bad = bad || out_rename(half, whole) == -1;
+	}
+	free(half);
+	free(whole);
+	free(set);
+	return bad ? -1 : 0;
+}
+
+/*
+ * The link path -> target where there is a directory with files, as ssl-mgr
+ * made it: the two change places by one rename, and the directory is removed.
+ */
+static int
+replace_dir(const char *prod, const char *target, const char *path)
+{
+	char *old = xasprintf("%s.old", path);
+	int ret = -1;
+
+	/* The set that the link leads to has to be there first. */
+	if (out_commit(prod) == -1) {
+		ret = -1;
+	} else if ((unlink(old) == -1 && errno != ENOENT) || symlink(target, old) == -1 ||
+	    renameat2(AT_FDCWD, old, AT_FDCWD, path, RENAME_EXCHANGE) == -1) {
+		complain("cannot put a link in place of directory '%s':", path);
+		unlink(old);
+	} else {
+		ret = remove_set(old);
+	}
+	out_defer();
+	free(old);
+	return ret;
+}
+
+static int
+put_link(const char *prod, const char *target, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return replace_dir(prod, target, path);
+	return out_link(target, path);
+}
+
+/* Is the production link already what it should be? */
+static bool
+current(const char *path, const char *target)
+{
+	char have[300];
+
+	return link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
+}
+
+static int
+drop_link(const char *path, const char *dir)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return 0;
+	if (S_ISDIR(st.st_mode))
+		return remove_set(path);
+	if (unlink(path) == -1) {
+		complain("cannot remove '%s':", path);
+		return -1;
+	}
+	return sync_dir(dir);
+}
+
+static int
+make_dirs(const char *prod, const struct service_id *id)
+{
+	char *group = xasprintf("%s/%s", prod, id->group);
+	char *dir = xasprintf("%s/%s", group, id->service), *db = xasprintf("%s/db", dir);
+	int bad = make_dir(prod, 0750) == -1 || make_dir(group, 0755) == -1 ||
+	    make_dir(dir, 0750) == -1 || make_dir(db, 0750) == -1;
+
+	free(db);
+	free(dir);
+	free(group);
+	return bad ? -1 : 0;
+}
+
+/* curr or next of one service; 1 if something was changed, 0, or -1.  A next
+ * that is not there any more goes, a curr never does: servers use it. */
+static int
+install_link(const char *prod, const struct service_id *id, const char *link)
+{
+	char *from = service_dir(id), *to = xasprintf("%s/%s/%s", prod, id->group, id->service);
+	char *source = xasprintf("%s/%s", from, link), *path = xasprintf("%s/%s", to, link);
+	char *bundle = xasprintf("%s/%s", source, set_name[SET_BUNDLE]), gen[300];
+	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcasecmp(id->group, "ca") == 0;
+	bool there = link_target(source, gen, sizeof(gen)) != NULL;
+	bool whole = there && access(bundle, F_OK) == 0;
+	char *target = there ? xasprintf("db/%s", base(gen)) : NULL;
+	struct stat st;
+	int ret = 0;
+
+	if (whole && !current(path, target)) {
+		ret = make_dirs(prod, id) == -1 || copy_set(from, to, base(gen), is_ca) == -1 ||
+		    put_link(prod, target, path) == -1 ? -1 : 1;
+	} else if (!whole && is_curr && there) {
+		complain("'%s' is not complete; '%s' is left as it is", source, path);
+		ret = -1;
+	} else if (!whole && !is_curr && lstat(path, &st) == 0) {
+		ret = drop_link(path, to) == -1 ? -1 : 1;
+	}
+	free(target);
+	free(bundle);
+	free(path);
+	free(source);
+	free(to);
+	free(from);
+	return ret;
+}
+
+/* What no link of the service leads to any more, now that they are switched. */
+static int
+tidy(const char *prod, const struct service_id *id)
+{
+	char *dir = xasprintf("%s/%s/%s", prod, id->group, id->service);
+	int ret = prune(dir, 0);
+
+	free(dir);
+	return ret;
+}
+
+struct change {
+	int curr, next;		/* 1 changed, 0 not, -1 failed */
+};
+
+/* All the services, with one sync for all; false if anything failed. */
+static bool
+install(const struct site *site, const char *prod, struct change *change)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < site->n; i++) {
+		out_defer();
+		change[i].curr = install_link(prod, &site->id[i], "curr");
+		out_defer();
+		change[i].next = install_link(prod, &site->id[i], "next");
+		ok = ok && change[i].curr != -1 && change[i].next != -1;
+	}
+	ok = out_commit(prod) == 0 && ok;
+	for (size_t i = 0; i < site->n; i++)
+		if (change[i].curr == 1 || change[i].next == 1)
+			ok = tidy(prod, &site->id[i]) == 0 && ok;
+	return ok;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *dir = NULL, *prod = NULL;
+	struct change *change;
+	bool quiet = false, ok;
+	struct site site;
+	int c;
+
+	start();
+	while ((c = getopt(argc, argv, "C:d:hqV")) != -1)
+		switch (c) {
+		case 'C': dir = optarg; break;
+		case 'd': prod = optarg; break;
+		case 'q': quiet = true; break;
+		default: opt_other(c, usage);
+		}
+	site_load(&site, dir, argv + optind);
+	change = xreallocarray(NULL, site.n, sizeof(*change));
+	ok = install(&site, prod != NULL ? prod : site.prod_cert_dir, change);
+	for (size_t i = 0; i < site.n && !quiet; i++)
+		if (change[i].curr == 1 || change[i].next == 1)
+			printf("%s/%s\tinstalled%s%s\n", site.id[i].group, site.id[i].service,
+			    change[i].curr == 1 ? " curr" : "", change[i].next == 1 ? " next" : "");
+	c = site.bad ? EX_USE : ok ? EX_YES : EX_TEMP;
+	free(change);
+	site_free(&site);
+	out_done();
+	if (c != EX_YES)
+		finish(c);
+	return EX_YES;
+}

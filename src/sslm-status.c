@@ -1,0 +1,233 @@
+/* sslm-status: the certificates of the site, their dates, and what comes next. */
+#include "sslm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+static const char usage[] =
+    "usage: sslm-status [-jv] [-C dir] [service ...]\n"
+    "       sslm-status -h | -V\n";
+
+enum { DAY = 86400 };
+enum colour { PLAIN, RED, GREEN, YELLOW, COLOURS };
+
+/* One service; what is not known is empty. */
+struct row {
+	char name[160];
+	char expires[STAMP_SIZE], life[SPAN_SIZE], left[SPAN_SIZE], renew[SPAN_SIZE + 8];
+	char next[80];
+	enum colour colour;
+	bool ok;		/* read without complaint */
+};
+
+static const char *
+paint(enum colour c, bool tty)
+{
+	static const char *const code[COLOURS] = {
+	    [PLAIN] = "\033[0m", [RED] = "\033[31m", [GREEN] = "\033[32m", [YELLOW] = "\033[33m"};
+
+	return tty ? code[c] : "";
+}
+
+/* When the set in next can roll at the earliest, as far as min_roll_mins goes. */
+static time_t
+rolls_at(const char *dir, const struct site *site)
+{
+	char *next = xasprintf("%s/next", dir);
+	time_t issued = info_get(next, "issued");
+
+	free(next);
+	return issued == -1 ? -1 : issued + site->min_roll_mins * 60;
+}
+
+static void
+say_next(struct row *r, const struct due *d, const char *dir, const struct site *site, time_t now)
+{
+	char left[SPAN_SIZE];
+	time_t at;
+
+	if (d->next == NEXT_NONE) {
+		snprintf(r->next, sizeof(r->next), "-");
+	} else if (d->next == NEXT_PART) {
+		snprintf(r->next, sizeof(r->next), "begun");
+	} else if (d->have_curr && (at = rolls_at(dir, site)) > now) {
+		span(left, at - now);
+		snprintf(r->next, sizeof(r->next), "rolls in %s", left);
+	} else {
+		snprintf(r->next, sizeof(r->next), "ready to roll");
+	}
+}
+
+static void
+say_dates(struct row *r, const struct due *d, time_t now)
+{
+	if (!d->have_curr) {
+		snprintf(r->renew, sizeof(r->renew), "%s", d->due ? "due" : "-");
+		r->colour = RED;
+		return;
+	}
+	day_hour(r->expires, d->curr.until);
+	span(r->life, d->curr.until - d->curr.from);
+	span(r->left, d->curr.until - now);
+	if (d->due) {
+		snprintf(r->renew, sizeof(r->renew), "due");
+	} else if (d->renew <= now) {
+		snprintf(r->renew, sizeof(r->renew), "-");
+	} else {
+		char left[SPAN_SIZE];
+
+		span(left, d->renew - now);
+		snprintf(r->renew, sizeof(r->renew), "in %s", left);
+	}
+	r->colour = d->curr.until <= now || d->curr.from > now ? RED : d->due ? YELLOW : GREEN;
+}
+
+static void
+print_row(const struct row *r, int width, bool tty)
+{
+	printf("%-*s  %-16s  %9s  %s%9s%s  %-12s  %s\n", width, r->name,
+	    r->expires[0] != '\0' ? r->expires : "-", r->life[0] != '\0' ? r->life : "-",
+	    paint(r->colour, tty), r->left[0] != '\0' ? r->left : "-", paint(PLAIN, tty),
+	    r->renew, r->next);
+}
+
+/* What -v adds, a line each below the row. */
+static void
+print_more(const struct service *s, const struct due *d)
+{
+	if (d->due)
+		printf("    %-10s %s\n", "due:", d->why);
+	if (!d->have_curr)
+		return;
+	printf("    %-10s %s\n", "issuer:", d->curr.issuer);
+	printf("    %-10s %s\n", "key:", d->curr.kind);
+	printf("    %-10s %s\n", "serial:", d->curr.serial);
+	for (size_t i = 0; i < d->curr.nnames; i++)
+		printf("    %-10s %s\n", i == 0 ? "names:" : "", d->curr.names[i]);
+	printf("    %-10s %s\n", "ca:", s->ca->name);
+	if (d->next != NEXT_NONE)
+		printf("    %-10s db/%s\n", "next:", d->next_gen);
+}
+
+static json_t *
+stamp_json(time_t t)
+{
+	char buf[STAMP_SIZE];
+
+	stamp(buf, t);
+	return json_string(buf);
+}
+
+static json_t *
+row_json(const struct service_id *id, const struct due *d, const char *dir,
+    const struct site *site, bool ok)
+{
+	static const char *const state[] = {
+	    [NEXT_NONE] = "none", [NEXT_PART] = "begun", [NEXT_WHOLE] = "ready"};
+	json_t *o = json_pack("{s:s, s:s, s:b}", "group", id->group, "service", id->service,
+	    "ok", ok), *names;
+	time_t at;
+
+	if (o == NULL)
+		die(EX_TEMP, "out of memory");
+	if (!ok)
+		return o;
+	json_object_set_new(o, "due", json_boolean(d->due));
+	if (d->due)
+		json_object_set_new(o, "reason", json_string(d->why));
+	json_object_set_new(o, "next", json_string(state[d->next]));
+	if (d->next == NEXT_WHOLE && (at = rolls_at(dir, site)) != -1)
+		json_object_set_new(o, "rolls", stamp_json(at));
+	if (!d->have_curr)
+		return o;
+	json_object_set_new(o, "not_before", stamp_json(d->curr.from));
+	json_object_set_new(o, "not_after", stamp_json(d->curr.until));
+	json_object_set_new(o, "renew", stamp_json(d->renew));
+	json_object_set_new(o, "issuer", json_string(d->curr.issuer));
+	json_object_set_new(o, "serial", json_string(d->curr.serial));
+	json_object_set_new(o, "key", json_string(d->curr.kind));
+	json_object_set_new(o, "names", names = json_array());
+	for (size_t i = 0; i < d->curr.nnames; i++)
+		json_array_append_new(names, json_string(d->curr.names[i]));
+	return o;
+}
+
+static void
+print_json(json_t *rows)
+{
+	if (json_dumpf(rows, stdout, JSON_INDENT(1)) == -1)
+		die(EX_TEMP, "cannot write standard output:");
+	putchar('\n');
+	json_decref(rows);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *dir = NULL, *term = getenv("TERM");
+	bool json = false, more = false, bad, tty;
+	time_t now = time(NULL);
+	json_t *rows = NULL;
+	int c, width = 7;
+	struct site site;
+
+	start();
+	while ((c = getopt(argc, argv, "C:hjvV")) != -1)
+		switch (c) {
+		case 'C': dir = optarg; break;
+		case 'j': json = true; break;
+		case 'v': more = true; break;
+		default: opt_other(c, usage);
+		}
+	site_load(&site, dir, argv + optind);
+	bad = site.bad;
+	tty = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL &&
+	    strcmp(term, "dumb") != 0;
+	for (size_t i = 0; i < site.n; i++) {
+		int n = (int)(strlen(site.id[i].group) + strlen(site.id[i].service)) + 1;
+
+		width = n > width ? n : width;
+	}
+	if (json)
+		rows = json_array();
+	else
+		printf("%-*s  %-16s  %9s  %9s  %-12s  %s\n", width, "service", "expires",
+		    "lifetime", "left", "renewal", "next");
+	for (size_t i = 0; i < site.n; i++) {
+		struct row r = {.next = "-", .renew = "?", .colour = RED};
+		char *path = service_dir(&site.id[i]);
+		struct service s;
+		struct due d;
+		bool loaded = service_load(&s, &site, &site.id[i]);
+
+		snprintf(r.name, sizeof(r.name), "%s/%s", site.id[i].group, site.id[i].service);
+		if (!loaded || !due_judge(&d, &s, now, false))
+			bad = true;
+		if (loaded) {
+			say_dates(&r, &d, now);
+			say_next(&r, &d, path, &site, now);
+		}
+		if (json)
+			json_array_append_new(rows, row_json(&site.id[i], &d, path, &site, loaded));
+		else
+			print_row(&r, width, tty);
+		if (loaded && more && !json)
+			print_more(&s, &d);
+		if (loaded) {
+			due_free(&d);
+			service_free(&s);
+		}
+		free(path);
+	}
+	if (json)
+		print_json(rows);
+	site_free(&site);
+	out_done();
+	if (bad)
+		finish(EX_USE);
+	return EX_YES;
+}

@@ -1,0 +1,233 @@
+setup() {
+	load helper; load site; workdir; site
+	web=example.com:web-ec
+}
+
+# Days left at which the certificate in use of web-ec will be renewed.
+days_left() {
+	sslm-status -j "$web" | jq -r '.[0] | [.renew, .not_after] | .[]' |
+	    sed 's/^\(....\)\(..\)\(..\)T\(..\)\(..\)\(..\)Z$/\1-\2-\3 \4:\5:\6Z/' |
+	    while read -r d; do date -u -d "$d" +%s; done | xargs |
+	    awk '{ printf "%.2f\n", ($2 - $1) / 86400 }'
+}
+lives() { in_use example.com/web-ec 0 "$(awk "BEGIN { printf \"%d\", $1 * 86400 }")"; }
+
+# set_conf KEY=VALUE...: in [globals].
+set_conf() {
+	for kv; do sed -i "/^\[globals\]/a $kv" conf.d/ssl-mgr.conf; done
+}
+
+@test "without a certificate all are due, and it says why" {
+	run -0 sslm-due
+	[ "${#lines[@]}" = 4 ]
+	[ "${lines[0]}" = "ca/my-root	no certificate yet" ]
+	run -0 sslm-due -q
+	[ -z "$output" ]
+}
+
+@test "a certificate with time left is not due: status 1, no word" {
+	lives 90
+	run -1 sslm-due $web
+	[ -z "$output" ]
+}
+
+@test "the days left at which a lifetime is renewed" {
+	# lifetime and days left as ssl-mgr 7.8 computes them.
+	while read -r life left; do
+		lives "$life"
+		got=$(days_left)
+		echo "$life days: $got, expected $left"
+		awk "BEGIN { d = $got - $left; exit !(d < 0.02 && d > -0.02) }"
+	done <<-'END'
+	6.67 3.00
+	10 5
+	45 10
+	64 21.33
+	90 30
+	365 73
+	3650 730
+	END
+}
+
+@test "a lifetime under a day is renewed before its end, not after" {
+	lives 0.5
+	got=$(days_left)
+	awk "BEGIN { exit !($got > 0.1 && $got < 0.4) }"
+}
+
+@test "[renew_info] replaces and adds points of the table" {
+	printf '[renew_info]\ntarget_90 = 40\ntarget_70 = 33\n' >>conf.d/ssl-mgr.conf
+	lives 90; [ "$(days_left)" = 40.00 ]
+	lives 70; [ "$(days_left)" = 33.00 ]
+	lives 80; [ "$(days_left)" = 36.50 ]
+	printf '[renew_info]\ntarget_80 = 25\n' >>conf.d/example.com/web-ec
+	lives 80; [ "$(days_left)" = 25.00 ]
+}
+
+@test "renew_expire_days, of the site and of the service" {
+	set_conf 'renew_expire_days = 20'
+	lives 90; [ "$(days_left)" = 20.00 ]
+	sed -i '1i renew_expire_days = 15' conf.d/example.com/web-ec
+	[ "$(days_left)" = 15.00 ]
+}
+
+@test "renew_expire_days that would renew a short-lived certificate at once gives way" {
+	set_conf 'renew_expire_days = 30'
+	lives 6.67; [ "$(days_left)" = 3.00 ]
+	lives 46; [ "$(days_left)" = 30.00 ]
+}
+
+@test "the spread is drawn once for each certificate, and lies where it should" {
+	set_conf 'renew_expire_days = 30' 'renew_expire_days_spread = 5'
+	seen=
+	for _ in 1 2 3 4 5 6; do
+		lives 90
+		a=$(days_left)
+		[ "$a" = "$(days_left)" ]
+		awk "BEGIN { exit !($a >= 25 && $a <= 35) }"
+		seen="$seen $a"
+	done
+	[ "$(echo "$seen" | xargs -n1 | sort -u | wc -l)" -gt 2 ]
+}
+
+@test "between 90 and 300 days there is a spread by default" {
+	lives 100
+	got=$(days_left)
+	awk "BEGIN { exit !($got >= 33.3 && $got <= 36.7) }"
+}
+
+@test "due at the moment and not before" {
+	in_use example.com/web-ec $((-60 * day)) $((30 * day + 60))
+	run -1 sslm-due $web
+	in_use example.com/web-ec $((-60 * day - 60)) $((30 * day - 60))
+	run -0 sslm-due $web
+	[[ $output == *"expires in 29d 23h" ]]
+}
+
+@test "expired, and not valid yet" {
+	in_use example.com/web-ec $((-90 * day)) $((-2 * day - 60))
+	run -0 sslm-due $web
+	[[ $output == *"expired 2d ago" ]]
+	in_use example.com/web-ec $((2 * day + 60)) $((90 * day))
+	run -0 sslm-due $web
+	[[ $output == *"not valid for another 2d"* ]]
+}
+
+@test "a name added or taken away makes due, a comment does not" {
+	lives 90
+	echo '# a comment' >>conf.d/example.com/web-ec
+	run -1 sslm-due $web
+	sed -i "s/sans = .*/sans = ['example.com', 'www.example.com', 'new.example.com']/" conf.d/example.com/web-ec
+	run -0 sslm-due $web
+	[[ $output == *"new name new.example.com" ]]
+	sed -i "s/sans = .*/sans = []/" conf.d/example.com/web-ec
+	run -0 sslm-due $web
+	[[ $output == *"name www.example.com not wanted any more" ]]
+}
+
+@test "names are compared as certificates hold them: case, IDN, IPv6, order" {
+	SANS='DNS:b.example.com,DNS:example.com,DNS:xn--bcher-kva.example,IP:2001:db8::1,IP:192.0.2.1' \
+	    in_use example.com/web-ec 0 $((90 * day))
+	sed -i "s/sans = .*/sans = ['192.0.2.1', 'B.Example.COM.', 'bücher.example', '2001:DB8:0::1']/" conf.d/example.com/web-ec
+	run -1 sslm-due $web
+}
+
+@test "another kind of key makes due, but not if the key is reused" {
+	in_use example.com/web-ec 0 $((90 * day)) -algorithm RSA -pkeyopt rsa_keygen_bits:2048
+	run -0 sslm-due $web
+	[[ $output == *"key is RSA:2048, wanted EC:secp384r1" ]]
+	run -1 sslm-due -r $web
+	in_use example.com/web-ec 0 $((90 * day)) -algorithm ED25519
+	run -0 sslm-due $web
+	[[ $output == *"key is ED25519, wanted EC:secp384r1" ]]
+	in_use example.com/web-ec 0 $((90 * day)) -algorithm EC -pkeyopt ec_paramgen_curve:P-256
+	run -0 sslm-due $web
+	[[ $output == *"key is EC:prime256v1, wanted EC:secp384r1" ]]
+	sed -i "s/secp384r1/SECP256R1/" conf.d/example.com/web-ec
+	run -1 sslm-due $web
+}
+
+pending() {	# a complete next for web-ec
+	dated certs/example.com/web-ec/db/20200202T000000Z "$@"
+	: >certs/example.com/web-ec/db/20200202T000000Z/bundle.pem
+	ln -sfn db/20200202T000000Z certs/example.com/web-ec/next
+}
+
+@test "what waits in next is not made again, unless it is not what is wanted" {
+	in_use example.com/web-ec $((-89 * day)) $day
+	pending 0 $((90 * day))
+	run -1 sslm-due $web
+	sed -i "s/'www.example.com'/'www2.example.com'/" conf.d/example.com/web-ec
+	run -0 sslm-due $web
+	[[ $output == *"next: new name www2.example.com" ]]
+}
+
+@test "a next that waited until it is due itself is made again" {
+	pending $((-89 * day)) $day
+	run -0 sslm-due $web
+	[[ $output == *"next: expires in "* ]]
+}
+
+@test "an interrupted renewal is due, also when its certificate is there" {
+	lives 90
+	pending 0 $((90 * day))
+	rm certs/example.com/web-ec/next/bundle.pem
+	run -0 sslm-due $web
+	[[ $output == *"interrupted" ]]
+}
+
+@test "-f lists what is not due too; -o writes the names alone" {
+	lives 90
+	run -0 sslm-due -f -o list $web
+	[ "$output" = "example.com/web-ec	forced" ]
+	[ "$(cat list)" = "example.com/web-ec" ]
+	run -1 sslm-due -o list $web
+	[ -f list ] && [ ! -s list ]
+}
+
+@test "an unreadable certificate is reported and due; the others are judged" {
+	mkdir -p certs/example.com/web-ec/db/x
+	ln -s db/x certs/example.com/web-ec/curr
+	echo garbage >certs/example.com/web-ec/db/x/cert.pem
+	run -2 --separate-stderr sslm-due
+	[[ $stderr == *"certs/example.com/web-ec/curr/cert.pem': malformed certificate"* ]]
+	[[ $output == *"example.com/web-ec	curr: malformed certificate"* ]]
+	[ "${#lines[@]}" = 4 ]
+	rm -r certs/example.com/web-ec/db/x
+	run -2 --separate-stderr sslm-due $web
+	[[ $stderr == *"No such file or directory"* ]]
+}
+
+@test "a certificate cut at any length is never a crash, and never good" {
+	lives 90
+	f=certs/example.com/web-ec/curr/cert.pem
+	cp $f whole
+	n=$(stat -c %s whole)
+	for ((i = 0; i < n - 27; i += 7)); do
+		head -c $i whole >$f
+		run sslm-due $web
+		[ "$status" = 2 ] || { echo "cut at $i: $status"; false; }
+	done
+}
+
+@test "a bad service file leaves the others judged, and status 2" {
+	echo 'sans = ' >>conf.d/example.com/web-ec
+	run -2 --separate-stderr sslm-due
+	[[ $stderr == *"conf.d/example.com/web-ec:"* ]]
+	[ "${#lines[@]}" = 3 ]
+}
+
+@test "a site that is not there" {
+	run -2 sslm-due -C nowhere
+	mkdir empty
+	run -2 sslm-due -C empty
+	[[ $output == *"conf.d/ssl-mgr.conf"* ]]
+}
+
+@test "a scan of many services is one process" {
+	command -v strace || skip "no strace"
+	lives 90
+	strace -f -o trace -e trace=process "$(command -v sslm-due)" >/dev/null || true
+	[ "$(grep -cE 'execve\(' trace)" = 1 ]
+	run ! grep -E 'clone|fork' trace
+}
