@@ -13,7 +13,6 @@ all:			## build every program
 PROGS   := $(patsubst src/%.c,%,$(wildcard src/sslm-*.c))
 SHARED  := $(filter-out sslm-%,$(patsubst src/%.c,%,$(wildcard src/*.c)))
 SCRIPTS := sslm-mgr
-LIBS-sslm-conf   := -ljansson
 LIBS-sslm-status := -ljansson
 
 include mk/build.mk

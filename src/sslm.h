@@ -232,7 +232,7 @@ int set_check(const char *dir, time_t now);
 time_t info_get(const char *dir, const char *event);
 int info_put(const char *dir, const char *event, time_t t);
 
-/* ---- toml.c and toml_value.c: TOML 1.0 ---------------------------------- */
+/* ---- toml.c and its parts toml_*.c: TOML 1.0 ----------------------------- */
 
 enum toml_type {
 	TOML_STRING,
@@ -253,7 +253,8 @@ struct toml {
 	unsigned line;		/* where its key, or it itself, stands; from 1 */
 	const char *key;	/* in a table: its key, NUL-terminated, else NULL */
 	size_t keylen;		/* octets in key, which may hold NULs */
-	const char *str;	/* string, or date and time as RFC 3339 text; NUL-terminated */
+	const char *str;	/* string, or date and time as RFC 3339 text, with 'T' and
+				 * 'Z'; NUL-terminated; NULL for the others */
 	size_t len;		/* octets in str, which may hold NULs */
 	int64_t num;		/* integer; bool as 0 or 1 */
 	double real;		/* float */
@@ -261,7 +262,9 @@ struct toml {
 	struct toml *next;	/* the next value of the same array or table */
 };
 
-enum { TOML_DEPTH = 32, TOML_KEYS = 10000 };	/* limits of one file */
+/* Limits of one file: how deep tables and arrays may be in one another, and how
+ * many keys (and tables in arrays) it may have. */
+enum { TOML_DEPTH = 32, TOML_KEYS = 10000 };
 
 /*
  * Read a file (at most FILE_MAX bytes).  The root table, to be freed with
@@ -269,17 +272,20 @@ enum { TOML_DEPTH = 32, TOML_KEYS = 10000 };	/* limits of one file */
  */
 struct toml *toml_load(const char *path);
 
-/* The same, for len bytes at buf that came from path.  buf may be freed. */
+/* The same, for len bytes at buf that came from path.  buf may be freed.  Line
+ * ends within strings are LF, whatever they are in the file. */
 struct toml *toml_parse(const char *path, const char *buf, size_t len);
 
 /* Free a root table and all that hangs on it.  NULL is allowed. */
 void toml_free(struct toml *root);
 
-/* The value of a key in a table, or NULL. */
+/* The value of a key in a table, or NULL; nothing is in NULL, or in what is not a
+ * table, so that calls can be nested. */
 const struct toml *toml_get(const struct toml *table, const char *key);
 
-/* Print a root table as JSON and a newline: dates and times, inf and nan as
- * strings, all floats with a point or exponent. */
+/* Print a root table as JSON and a newline: dates and times, inf, -inf and nan as
+ * strings, all floats with a point or exponent and as many digits as it takes to
+ * read the same number back. */
 void toml_print_json(const struct toml *root);
 
 /* ---- conf.c: a table of configuration, checked against its list of keys -- */
