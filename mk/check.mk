@@ -1,13 +1,13 @@
 # mk/check.mk - how the whole is tried.
 #
 # Reads:    PROGS, BIN, T (the .bats files to run; all if empty)
-# Provides: check, check-san, lint
+# Provides: check, check-san, lint, bench
 #
 # A phony target for each file, so that -j runs files side by side; each test
 # has a directory of its own.
 
 BATS := $(if $(T),$(T),$(wildcard tests/*.bats))
-.PHONY: check check-san lint $(BATS)
+.PHONY: check check-san lint bench $(BATS)
 
 check: $(BATS:%=%.ok)	## run tests/; -j runs files side by side, T=file some
 	@cat $(BATS:%=$O/%.tap) | awk '/^ok/ { p++ } /^not ok/ { f++ } \
@@ -24,7 +24,10 @@ check-san:		## the same, under ASan and UBSan
 	ASAN_OPTIONS=detect_leaks=0 $(MAKE) check O=build/san BIN=build/san/bin \
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
 
-SH := bin/sslm-mgr mk/setup.sh .ci/run
+bench: all		## how long things take, beside openssl(1); RUNS=5
+	@SSLM_BIN='$(CURDIR)/$(BIN)' tests/bench.sh
+
+SH := bin/sslm-mgr mk/setup.sh .ci/run tests/bench.sh
 lint:			## compilers, clang-tidy, shell, manuals
 	$(MAKE) all O=build/lint BIN=build/lint/bin CFLAGS='-O2 -Werror'
 	$(MAKE) all CC=clang O=build/clang BIN=build/clang/bin CFLAGS='-O2 -Werror'

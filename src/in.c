@@ -18,9 +18,9 @@ wipe(void *p, size_t len)
 }
 
 /* Up to FILE_MAX bytes of fd, which is closed.  A buffer that is outgrown is
- * wiped: it may hold a key. */
+ * wiped: it may hold a key.  Of a regular file a short read is the last one. */
 static char *
-take(int fd, size_t guess, const char *path, size_t *len)
+take(int fd, size_t guess, bool regular, const char *path, size_t *len)
 {
 	size_t size = guess, at = 0;
 	char *buf = xmalloc(size + 1), *more;
@@ -39,6 +39,10 @@ take(int fd, size_t guess, const char *path, size_t *len)
 			continue;
 		if (n <= 0 || (at += (size_t)n) > FILE_MAX)
 			break;
+		if (regular && at < size) {
+			n = 0;
+			break;
+		}
 	}
 	if (n == -1)
 		complain("cannot read '%s':", path);
@@ -63,7 +67,7 @@ slurp_try(const char *path, size_t *len)
 	int fd;
 
 	if (strcmp(path, "-") == 0)
-		return take(STDIN_FILENO, 4096, "standard input", len);
+		return take(STDIN_FILENO, 4096, false, "standard input", len);
 	/* Not blocked by a FIFO that somebody put there in place of the file. */
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1)
 		return NULL;
@@ -72,8 +76,8 @@ slurp_try(const char *path, size_t *len)
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 		return NULL;
 	}
-	/* One byte more than the size, so that the end is seen in two reads. */
-	return take(fd, st.st_size < FILE_MAX ? (size_t)st.st_size + 1 : 4096, path, len);
+	/* One byte more than the size, so that the end is seen at once. */
+	return take(fd, st.st_size < FILE_MAX ? (size_t)st.st_size + 1 : 4096, true, path, len);
 }
 
 char *

@@ -167,12 +167,15 @@ install_link(const char *prod, const struct service_id *id, const char *link)
 	char *bundle = xasprintf("%s/%s", source, set_name[SET_BUNDLE]), gen[300];
 	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcasecmp(id->group, "ca") == 0;
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
-	bool whole = there && access(bundle, F_OK) == 0;
 	char *target = there ? xasprintf("db/%s", base(gen)) : NULL;
+	bool done = there && current(path, target);
+	bool whole = there && !done && access(bundle, F_OK) == 0;
 	struct stat st;
 	int ret = 0;
 
-	if (whole && !current(path, target)) {
+	if (done) {
+		;
+	} else if (whole) {
 		ret = make_dirs(prod, id) == -1 || copy_set(from, to, base(gen), is_ca) == -1 ||
 		    put_link(prod, target, path) == -1 ? -1 : 1;
 	} else if (!whole && is_curr && there) {

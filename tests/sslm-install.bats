@@ -13,7 +13,8 @@ setup() {
 	cmp $d/curr/info $p/curr/info
 	[ "$(stat -L -c %a $p/curr/privkey.pem $p/curr/bundle.pem $p/curr/cert.pem | xargs)" = "600 600 644" ]
 	[ "$(stat -c %a prod-certs prod-certs/example.com $p | xargs)" = "750 755 750" ]
-	[ ! -e $p/next ] && [ ! -L $p/next ]
+	[ ! -e $p/next ]
+	[ ! -L $p/next ]
 }
 
 @test "a second run writes nothing" {
@@ -67,8 +68,10 @@ setup() {
 	cp -rL $d/curr $p/curr
 	cp -rL $d/curr $p/next
 	run -0 sslm-install
-	[ -L $p/curr ] && cmp $d/curr/bundle.pem $p/curr/bundle.pem
-	[ ! -e $p/next ] && [ ! -e $p/curr.old ]
+	[ -L $p/curr ]
+	cmp $d/curr/bundle.pem $p/curr/bundle.pem
+	[ ! -e $p/next ]
+	[ ! -e $p/curr.old ]
 }
 
 @test "what a killed run left is cleaned up by the next that changes something" {
@@ -90,10 +93,10 @@ setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root for a tmpfs"
 	sslm-install -q
 	mkdir small
-	mount -t tmpfs -o size=64k tmpfs small || skip "no mount here"
+	mount -t tmpfs -o size=256k tmpfs small || skip "no mount here"
 	run -0 sslm-install -d small
 	m renew FORCE=1
-	head -c 64k /dev/zero >small/fill || true
+	head -c 256k /dev/zero >small/fill || true
 	run -75 sslm-install -d small
 	[[ $output == *"No space left on device"* ]]
 	cmp $d/curr/bundle.pem small/example.com/web-ec/curr/bundle.pem

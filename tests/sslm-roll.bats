@@ -20,7 +20,8 @@ issued_ago() {
 	run -0 sslm-roll $web
 	[ "$output" = "example.com/web-ec	rolled" ]
 	[ "$(readlink $d/curr)" = "$first" ]
-	[ ! -L $d/next ] && [ ! -L $d/prev ]
+	[ ! -L $d/next ]
+	[ ! -L $d/prev ]
 	when=$(sed -n 's/^# web-ec rolled to curr : //p' $d/curr/info)
 	[[ ! $when < $before && $when =~ Z$ ]]
 	issue
@@ -144,7 +145,8 @@ issued_ago() {
 	issue; sslm-roll
 	for i in 1 2 3 4; do issue SERVICES=$web; sslm-roll -qf -k 1 $web; done
 	[ "$(ls $d/db | wc -l)" = 3 ]
-	[ -e $d/curr/cert.pem ] && [ -e $d/prev/cert.pem ]
+	[ -e $d/curr/cert.pem ]
+	[ -e $d/prev/cert.pem ]
 	issue SERVICES=$web
 	run -0 sslm-roll -c -k 1
 	[ "$(ls $d/db | wc -l)" = 4 ]
@@ -156,14 +158,16 @@ issued_ago() {
 	mkdir "$d/db/20240101-10:00:00" "$d/db/20230101-10:00:00" $d/db/mine
 	run -0 sslm-roll -c -k 1 $web
 	[ "$(ls $d/db | sort | head -1)" = "20240101-10:00:00" ]
-	[ -d $d/db/mine ] && [ ! -d "$d/db/20230101-10:00:00" ]
+	[ -d $d/db/mine ]
+	[ ! -d "$d/db/20230101-10:00:00" ]
 }
 
 @test "-n says what would roll and changes nothing" {
 	issue
 	run -0 sslm-roll -n $web
 	[ "$output" = "example.com/web-ec	would roll" ]
-	[ -L $d/next ] && [ ! -L $d/curr ]
+	[ -L $d/next ]
+	[ ! -L $d/curr ]
 	[ "$(wc -l <$d/next/info)" = 1 ]
 }
 

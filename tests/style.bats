@@ -32,9 +32,11 @@ told() {
 @test "-h goes to stdout with status 0, wrong usage to stderr with 2" {
 	for p in $(programs); do
 		"$p" -h >out 2>err
-		[ -s out ] && [ ! -s err ]
+		[ -s out ]
+		[ ! -s err ]
 		run -2 --separate-stderr "$p" -0
-		[ -z "$output" ] && [ -n "$stderr" ]
+		[ -z "$output" ]
+		[ -n "$stderr" ]
 	done
 }
 
@@ -68,6 +70,11 @@ told() {
 	run ! grep -nE 'fopen\([^)]*"[wa]' src/*.c
 	run ! grep -nE '\beval\b' bin/sslm-mgr mk/*.mk mk/*.sh
 	run ! grep -rnE 'curl[^|]*\| *(ba)?sh' README.md mk doc
+}
+
+@test "no line of a test that cannot fail" {
+	# set -e looks away from all of a && b but the last, and from ! a.
+	run ! grep -nE '^[[:space:]]*(\[.*\] && \[|! )' "$TOP"/tests/*.bats
 }
 
 @test "every function in the header says what it does" {

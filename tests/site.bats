@@ -1,0 +1,352 @@
+# The whole site, through make: the phases, failures, kills and the lock.
+setup() { load helper; load site; workdir; }
+
+root=certs/ca/my-root int=certs/ca/my-int web=certs/example.com/web-ec mail=certs/example.com/mail-ec
+
+# whole LINK: the set of each service under that link verifies by openssl from
+# the sample root.
+whole() {
+	local s anchor=$root/curr/cert.pem
+	[ -e "$anchor" ] || anchor=$root/next/cert.pem
+	for s in $root $int $web $mail; do
+		openssl verify -x509_strict -CAfile "$anchor" -untrusted "$s/$1/chain.pem" "$s/$1/cert.pem" >/dev/null
+		[ "$(openssl pkey -in "$s/$1/privkey.pem" -pubout)" = "$(openssl x509 -in "$s/$1/cert.pem" -noout -pubkey)" ]
+		cat "$s/$1/privkey.pem" "$s/$1/fullchain.pem" | cmp - "$s/$1/bundle.pem"
+	done
+}
+no_leftovers() { run ! sh -c "find certs prod-certs -name '.*.new' | grep ."; }
+keys_private() { run ! sh -c "find certs prod-certs \( -name privkey.pem -o -name bundle.pem \) -perm /077 | grep ."; }
+
+@test "from nothing: root, intermediate, leaves, in this order, in parallel" {
+	site
+	m -j2 renew
+	whole next
+	[ ! -L $web/curr ]
+	m roll
+	whole curr
+	[ ! -L $web/next ]
+	keys_private
+	no_leftovers
+	# PEM blocks of each file, as ssl-mgr has them.
+	count() { grep -c -- '-----BEGIN' "$1"; }
+	[ "$(for s in $root $int $web; do for f in chain fullchain bundle; do count $s/curr/$f.pem; done; done | xargs)" = \
+	    "1 1 2 1 2 3 2 3 4" ]
+}
+
+@test "a second run does nothing: no file changes, no word" {
+	ready_site
+	find certs prod-certs ! -name '.*' -printf '%p %T@ %i\n' | sort >before
+	m renew >out 2>&1
+	m roll >>out 2>&1
+	[ ! -s out ]
+	find certs prod-certs ! -name '.*' -printf '%p %T@ %i\n' | sort | diff - before
+}
+
+@test "a quiet run costs one scan, not a process for each service" {
+	command -v strace || skip "no strace"
+	ready_site
+	count() { strace -f -o trace -e trace=execve env -u MAKEFLAGS make renew && grep -c 'execve(.*= 0' trace; }
+	small=$(count)
+	for i in 1 2 3 4 5 6; do
+		sed "s/web-ec/w$i/" conf.d/example.com/web-ec >conf.d/example.com/w$i
+	done
+	sed -i "s/services = \['mail-ec', 'web-ec'\]/services = '*'/" conf.d/ssl-mgr.conf
+	m renew && m roll
+	[ "$(count)" = "$small" ]
+}
+
+@test "production holds what is in use, and what comes" {
+	ready_site
+	cmp $web/curr/bundle.pem prod-certs/example.com/web-ec/curr/bundle.pem
+	m renew FORCE=1 SERVICES=example.com:web-ec
+	cmp $web/next/bundle.pem prod-certs/example.com/web-ec/next/bundle.pem
+	cmp $web/curr/bundle.pem prod-certs/example.com/web-ec/curr/bundle.pem
+}
+
+@test "a leaf is signed by the CA's curr while the CA's next waits" {
+	ready_site
+	m -j2 renew FORCE=1
+	openssl verify -x509_strict -CAfile $root/curr/cert.pem -untrusted $int/curr/cert.pem $web/next/cert.pem
+	cmp $web/next/chain.pem $int/curr/fullchain.pem
+}
+
+@test "SERVICES chooses; a service by hand in its own directory" {
+	site
+	m renew SERVICES='ca'
+	[ -e $int/next/bundle.pem ]
+	[ ! -e certs/example.com ]
+	m renew SERVICES='example.com:web-ec'
+	[ -e $web/next/bundle.pem ]
+	[ ! -e $mail ]
+	m -C $web roll
+	[ -e $web/curr/bundle.pem ]
+	m -C $web next
+	[ ! -L $web/next ]
+	m -C $web next FORCE=1
+	[ -e $web/next/bundle.pem ]
+	run -0 m -C $web status
+	[[ $output == *example.com/web-ec* && $output != *my-root* ]]
+}
+
+@test "a new name makes a new certificate; a comment does not" {
+	ready_site
+	echo '# new comment' >>conf.d/example.com/web-ec
+	m renew
+	[ ! -L $web/next ]
+	sed -i "s/'www.example.com'/'www.example.com', 'new.example.com'/" conf.d/example.com/web-ec
+	m renew
+	openssl x509 -in $web/next/cert.pem -noout -checkhost new.example.com | grep -q 'does match'
+	[ ! -L $mail/next ]
+	gen=$(readlink $web/next)
+	m renew
+	[ "$(readlink $web/next)" = "$gen" ]
+}
+
+@test "REUSE keeps the key, FORCE alone does not" {
+	ready_site
+	m renew FORCE=1 REUSE=1 SERVICES=example.com:web-ec
+	cmp $web/curr/privkey.pem $web/next/privkey.pem
+	[ "$(stat -L -c %a $web/next/privkey.pem)" = 600 ]
+	run ! cmp -s $web/curr/cert.pem $web/next/cert.pem
+	m renew FORCE=1 SERVICES=example.com:web-ec
+	run ! cmp -s $web/curr/privkey.pem $web/next/privkey.pem
+}
+
+@test "one service that fails leaves the others done, and the status tells" {
+	site
+	echo 'broken' >>conf.d/example.com/web-ec
+	run -2 m renew
+	[[ $output == *"conf.d/example.com/web-ec:"* ]]
+	[ -e $mail/next/bundle.pem ]
+	[ ! -e $web/next ]
+	[ "$(cat certs/.exit)" = 2 ]
+	cp "$TOP/conf.d/example.com/web-ec" conf.d/example.com/
+	m renew
+	whole next
+}
+
+@test "a CA that cannot sign fails its leaves alone, and the next run goes on with the same keys" {
+	ready_site
+	mv $int/curr/privkey.pem kept
+	run -2 m renew FORCE=1 SERVICES='example.com'
+	[[ $output == *"my-int"* ]]
+	[ "$(cat certs/.exit)" = 1 ]
+	key=$(sha256sum <$web/next/privkey.pem)
+	mv kept $int/curr/privkey.pem
+	m renew
+	[ "$(sha256sum <$web/next/privkey.pem)" = "$key" ]
+	whole next 2>/dev/null || openssl verify -CAfile $root/curr/cert.pem -untrusted $web/next/chain.pem $web/next/cert.pem
+}
+
+@test "a directory in the way, a dangling curr, an unwritable place: said, and the others done" {
+	site
+	mkdir -p certs/example.com
+	: >certs/example.com/web-ec
+	run -2 m renew
+	[[ $output == *"certs/example.com/web-ec"* ]]
+	[ -e $mail/next/bundle.pem ]
+	rm certs/example.com/web-ec
+	m renew && m roll
+	rm -r "$web/$(readlink $web/curr)"
+	run -2 m renew
+	[[ $output == *"$web/curr/cert.pem': No such file or directory"* ]]
+	m roll
+	whole curr
+}
+
+@test "a full disk: an error, nothing half-made taken for whole, and the next run completes" {
+	[ "$(id -u)" = 0 ] || skip "needs root for a tmpfs"
+	mkdir small
+	mount -t tmpfs -o size=200k tmpfs small || skip "no mount here"
+	cd small
+	site
+	head -c 1m /dev/zero >fill 2>/dev/null || true
+	run -2 m renew
+	[[ $output == *"No space left on device"* ]]
+	rm fill
+	umount -l "$PWD"
+	cd ..
+	mount -t tmpfs -o size=2m tmpfs small
+	cd small
+	site
+	m renew SERVICES=ca
+	head -c 4m /dev/zero >fill 2>/dev/null || true
+	run -2 m renew
+	[ ! -e $web/next/bundle.pem ] || [ ! -e $mail/next/bundle.pem ]
+	rm fill
+	m renew
+	whole next
+	no_leftovers
+}
+
+teardown() { umount -l "$BATS_TEST_TMPDIR/a site/small" 2>/dev/null || true; }
+
+@test "two runs at once: the second says so and goes, or waits if asked to" {
+	site
+	mkdir certs
+	exec 9>>certs/.lock
+	flock 9
+	run -2 m renew 9>&-
+	[[ $output == *"another run is at work"*"Error 75"* ]]
+	[ ! -e certs/ca ]
+	m renew WAIT=1 9>&- &
+	until pgrep -f "flock +9" >/dev/null; do :; done
+	[ ! -e certs/ca ]
+	exec 9>&-
+	wait $!
+	whole next
+}
+
+# Programs that die with their whole run: the Nth program that is started dies
+# by SIGKILL at its Mth change to the file system, and everything around it too.
+deadly() {	# n m
+	mkdir -p deadly
+	rm -f deadly/*
+	echo 0 >deadly.n
+	for p in "$SSLM_BIN"/sslm-*; do
+		cat >"deadly/${p##*/}" <<-END
+		#!/bin/bash
+		exec 8>>deadly.lock; flock 8
+		n=\$((\$(cat deadly.n) + 1)); echo \$n >deadly.n
+		flock -u 8; exec 8>&-
+		[ \$n = $1 ] || exec '$p' "\$@"
+		strace -qq -o /dev/null -e trace=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,unlink,unlinkat,rmdir,fsync,syncfs,fchmod \
+		    -e inject=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,unlink,unlinkat,rmdir,fsync,syncfs,fchmod:signal=KILL:when=$2 '$p' "\$@"
+		[ \$? = 137 ] || exit 0
+		touch killed
+		kill -9 -- -\$(ps -o pgid= \$\$ | tr -d ' ')
+		END
+		chmod +x "deadly/${p##*/}"
+	done
+}
+
+# killed_run N M TARGET: false when there is no Nth program any more.
+killed_run() {
+	deadly "$1" "$2"
+	rm -f killed
+	SSLM_BIN=$PWD/deadly setsid env -u MAKEFLAGS make -j2 "$3" >/dev/null 2>&1 || true
+	[ "$(cat deadly.n)" -ge "$1" ]
+}
+
+@test "a renewal killed at any point is finished by the next run" {
+	command -v strace || skip "no strace"
+	site
+	cp -r . ../fresh
+	kills=0
+	for m in 1 2 4; do
+		for ((n = 1; ; n++)); do
+			rm -rf certs prod-certs
+			killed_run $n $m renew || break
+			[ ! -e killed ] || kills=$((kills + 1))
+			keys_private
+			before=$(cat certs/*/*/next/privkey.pem 2>/dev/null | sha256sum)
+			n1=$(ls -d certs/*/*/next/privkey.pem 2>/dev/null | wc -l)
+			m -j2 renew >log 2>&1 || { cat log; echo "kill $n $m"; false; }
+			whole next || { echo "kill $n $m"; false; }
+			no_leftovers
+			[ "$n1" != 4 ] || [ "$before" = "$(cat certs/*/*/next/privkey.pem | sha256sum)" ]
+			[ "$(ls -d certs/*/*/db/* | wc -l)" -le 8 ]
+		done
+	done
+	echo "$kills kills"
+	[ $kills -gt 30 ]
+}
+
+@test "a roll killed at any point is finished by the next run, with a curr at every moment" {
+	command -v strace || skip "no strace"
+	ready_site
+	kills=0
+	for m in 1 2 3 5 8; do
+		for ((n = 1; ; n++)); do
+			m renew FORCE=1
+			find certs -name info -exec sed -i 's/issued : .*/issued : 20200101T000000Z/' {} +
+			want=$(readlink certs/*/*/next | xargs)
+			killed_run $n $m roll || break
+			[ ! -e killed ] || kills=$((kills + 1))
+			whole curr || { echo "kill $n $m"; false; }
+			m roll >log 2>&1 || { cat log; echo "kill $n $m"; false; }
+			whole curr
+			[ "$(readlink certs/*/*/curr | xargs)" = "$want" ]
+			no_leftovers
+			[ "$(grep -l 'rolled to curr' certs/*/*/curr/info | wc -l)" = 4 ]
+			cmp $web/curr/bundle.pem prod-certs/example.com/web-ec/curr/bundle.pem
+		done
+	done
+	echo "$kills kills"
+	[ $kills -gt 8 ]
+}
+
+@test "make -n and DRY say what is due and do nothing" {
+	site
+	run -0 m -n renew
+	[ ! -e certs ]
+	run -0 m renew DRY=1
+	[[ $output == *"example.com/web-ec	no certificate yet"* ]]
+	[ ! -e certs ]
+}
+
+@test "make verify looks at what is in use" {
+	ready_site
+	run -0 m verify
+	[[ $output == *"$web/curr: ok"* ]]
+	cp $mail/curr/cert.pem $web/curr/cert.pem
+	run -2 m verify
+}
+
+@test "ssl-mgr's own example of a self-signed site runs as it is" {
+	mkdir -p conf.d/ca conf.d/example.com
+	ln -s "$TOP/mk" mk
+	printf 'MK := mk\n\ninclude $(MK)/site.mk\n' >Makefile
+	cat >conf.d/ssl-mgr.conf <<-'END'
+	[globals]
+	    prod_cert_dir = 'prod-certs'
+	[[groups]]
+	    active=true
+	    domain = 'ca'
+	    services = ['my-root', 'my-int']
+	[[groups]]
+	    active=true
+	    domain = 'example.com'
+	    services = ['web-self']
+	[[dns_primary]]
+	    domain = 'default'
+	    server = '127.0.0.1'
+	    port = 53
+	END
+	cat >conf.d/ca-info.conf <<-'END'
+	[my-root]
+	    ca_desc = 'My Self signed root : EC signs my intermediate certs'
+	    ca_type = 'self'
+	[my-int]
+	    ca_desc = 'My intermediate : EC signs client certs'
+	    ca_type = 'local'
+	END
+	for s in 'my-root ca 3650 My-Root' 'my-int ca 1825 My-Int my-root' 'web-self example.com - example.com my-int'; do
+		set -- $s
+		cat >"conf.d/$2/$1" <<-END
+		name = '$1'
+		group = '$2'
+		service = '$1'
+		signing_ca = '${5-}'
+		renew_expire_days = 30
+		[KeyOpts]
+		    ktype = 'ec'
+		    ec_algo = 'secp384r1'
+		[X509]
+		    CN = '$4'
+		    O = 'Example'
+		    OU = ''
+		    L = ''
+		    ST = ''
+		    C = 'US'
+		    email = ''
+		    sans = []
+		END
+		[ "$3" = - ] || printf '[CA]\n sign_end_days = %s\n digest = "sha384"\n' "$3" >>"conf.d/$2/$1"
+	done
+	m -j2 renew
+	m roll
+	openssl verify -x509_strict -CAfile $root/curr/cert.pem -untrusted $int/curr/cert.pem certs/example.com/web-self/curr/cert.pem
+	life() { echo $((($(dates "$1" | tail -1) - $(dates "$1" | head -1)) / 86400)); }
+	[ "$(life $root/curr/cert.pem) $(life certs/example.com/web-self/curr/cert.pem)" = "3650 1825" ]
+}

@@ -1,0 +1,337 @@
+setup() { load helper; load site; workdir; site; }
+
+web=conf.d/example.com/web-ec
+
+@test "the sample site is right, and silent" {
+	run -0 sslm-conf
+	[ -z "$output" ]
+}
+
+@test "the configuration of the user's manual of ssl-mgr is read without an error" {
+	rm -r conf.d
+	mkdir -p conf.d/example.com
+	cat >conf.d/ca-info.conf <<-'END'
+	[le-dns] # Used to sign client certs
+	    ca_desc = 'Letsencrypt: dns-01 validation'
+	    ca_type = 'certbot'
+	    ca_validation = 'dns-01'
+	[le-http]
+	    ca_desc = 'Letsencrypt: http-01 validation'
+	    ca_type = 'certbot'
+	    ca_validation = 'http-01'
+	[my-root]
+	    ca_desc = 'My Self signed root : EC signs my intermediate certs'
+	    ca_type = 'self'
+	[my-sub]
+	    ca_desc = 'My intermediate : EC signs client certs'
+	    ca_type = 'local'
+	END
+	cat >conf.d/ssl-mgr.conf <<-'END'
+	[globals]
+	   verb = true
+	   sslm_auth_hook = '/usr/lib/ssl-mgr/sslm-auth-hook'
+	   prod_cert_dir = '/etc/ssl-mgr/prod-certs'
+	   logdir = '/var/log/ssl-mgr/ssl-mgr/Logs'
+	  clean_keep = 5
+	   min_roll_mins = 90
+	   renew_expire_days = 30
+	   dns_check_delay = 240
+	   dns_xtra_ns = ['1.1.1.1', '8.8.8.8', '9.9.9.9', '208.67.222.222']
+	   post_copy_cmd = [['example.com', '/etc/ssl-mgr/tools/update-permissions'],
+	                     ['voip.example.com', '/etc/ssl-mgr/tools/voip-checker']]
+	[[groups]]
+	   active=true
+	   domain = 'example.com'
+	   services = ['mail-ec']
+	[[dns_primary]]
+	   domain = 'default'
+	   server = '10.1.2.3'
+	   port = 11153
+	[dns]
+	   restart_cmd = '/etc/dns_tools/scripts/resign.sh'
+	   acme_dir = '/etc/dns_tool/dns/external/staging/zones/include-acme'
+	   tlsa_dirs = ['/etc/dns_tool/internal/staging/zones/include-tlsa',
+	                '/etc/dns_tool/external/staging/zones/include-tlsa',
+	   ]
+	   depends = ['dns']
+	[smtp]
+	   servers = ['smtp1.internal.example.com', 'smtp2.internal.example.com']
+	   restart_cmd = ['/usr/bin/postmap -F lmdb:/etc/postfix/sni_maps', '/usr/bin/postfix reload']
+	   svc_depends = [['example.com', ['mail-rsa', 'mail-ec']]]
+	   depends = ['dns']
+	[web]
+	   servers = ['web.internal.example.com']
+	   restart_cmd = '/usr/bin/systemctl reload nginx'
+	   server_dir = '/srv/http/Sites'
+	   svc_depends = [['any', ['web-ec']]]
+	[other]
+	   servers = ['backup.internal.example.com', 'voip.internal.example.com']
+	   restart_cmd = ''
+	END
+	cat >conf.d/example.com/mail-ec <<-'END'
+	name = 'Example.com Mail'
+	group = 'example.com'
+	service = 'mail-ec'
+	signing_ca = 'le-dns'
+	renew_expire_days = 30
+	dane_tls = [[25, 'tcp', 3, 1, 1]]
+	[KeyOpts]
+	    ktype = 'ec'
+	    ec_algo = 'secp384r1'
+	[X509]
+	    CN = 'example.com'
+	    O = 'Example Company'
+	    OU = 'IT Mail'
+	    L = ''
+	    ST = ''
+	    C = 'US'
+	    email = 'hostmaster@example.com' # required to register with letsencrypt
+	    sans = ['example.com', 'smtp.example.com', 'imap.example.com', 'mail.example.com']
+	END
+	run -0 sslm-conf
+	[ -z "$output" ]
+	run -0 sslm-conf -p logdir
+	[ "$output" = /var/log/ssl-mgr/ssl-mgr/Logs ]
+	run -0 sslm-conf -p dns_xtra_ns
+	[ "${lines[3]}" = 208.67.222.222 ]
+	run -0 sslm-conf -g
+	grep -qx "smtp	smtp2.internal.example.com" certs/servers
+	[ "$(wc -l <certs/servers)" = 5 ]
+}
+
+@test "[globals] may be left out, and counts for more than the top level" {
+	sed -i 's/^\[globals\]//; s/^ *clean_keep.*/clean_keep = 3/' conf.d/ssl-mgr.conf
+	run -0 sslm-conf -p clean_keep
+	[ "$output" = 3 ]
+	printf '[globals]\nclean_keep = 4\n' >>conf.d/ssl-mgr.conf
+	run -0 sslm-conf -p clean_keep
+	[ "$output" = 4 ]
+}
+
+@test "defaults" {
+	printf '[[groups]]\ndomain = "ca"\nactive = true\nservices = ["my-root"]\n' >conf.d/ssl-mgr.conf
+	for kv in clean_keep=10 min_roll_mins=90 dns_check_delay=240 \
+	    prod_cert_dir=/etc/ssl-mgr/prod-certs logdir=/var/log/ssl-mgr; do
+		[ "$(sslm-conf -p "${kv%%=*}")" = "${kv#*=}" ]
+	done
+}
+
+@test "an unknown key is a warning with its place and what was meant" {
+	sed -i "s/sans = /sanz = /" $web
+	run -0 sslm-conf example.com:web-ec
+	n=$(grep -n sanz $web | cut -d: -f1)
+	[ "$output" = "sslm-conf: $web:$n: unknown key 'sanz' (did you mean 'sans'?)" ]
+	sed -i "s/clean_keep = .*/clean_keeep = 3/" conf.d/ssl-mgr.conf
+	run -0 sslm-conf example.com:mail-ec
+	[[ $output == *"conf.d/ssl-mgr.conf:"*": unknown key 'clean_keeep' (did you mean 'clean_keep'?)" ]]
+	printf '[unheard]\nof = 1\n' >>conf.d/ssl-mgr.conf
+	run -0 sslm-conf example.com:mail-ec
+	[[ $output == *"unknown table 'unheard'"* ]]
+}
+
+# wrong SED-EXPRESSION MESSAGE-PART [FILE]: an impossible value: status 2, the
+# place, the reason, and nothing made.
+wrong() {
+	local file=${3:-$web} kept
+	kept=$(cat "$file")
+	sed -i "$1" "$file"
+	[ "$kept" != "$(cat "$file")" ] || { echo "no change by $1"; false; }
+	run -2 sslm-conf
+	echo "$1: $output"
+	[[ $output == *"$file"*"$2"* ]]
+	run -2 sslm-conf -g
+	[ ! -e certs/example.com/web-ec/Makefile ]
+	printf '%s\n' "$kept" >"$file"
+	rm -rf certs
+}
+
+@test "impossible values in a service file" {
+	wrong "s/'secp384r1'/'secp999r1'/" "unknown curve 'secp999r1'"
+	wrong "s/ktype = 'ec'/ktype = 'ecc'/" "unknown ktype 'ecc' (did you mean 'ec'?)"
+	wrong "s/ktype = 'ec'/ktype = 'rsa'\nrsa_bits = 1024/" "from 2048 to 8192, not 1024"
+	wrong "s/ktype = 'ec'/ktype = 'rsa'\nbits = '4096x'/" "has to be a number"
+	wrong "s/C = 'US'/C = 'USA'/" "two letters"
+	wrong "s/sans = .*/sans = ['a b']/" "'a b' cannot be in a certificate"
+	wrong "s/sans = .*/sans = ['ex..ample.com']/" "'ex..ample.com' cannot"
+	wrong "s/sans = .*/sans = ['*.com']/" "wildcard"
+	wrong "s/sans = .*/sans = ['192.0.2.300']/" "'192.0.2.300' cannot"
+	wrong "s/sans = .*/sans = [1]/" "list of strings"
+	wrong "s/signing_ca = .*/signing_ca = 'nobody'/" "'signing_ca' is not in conf.d\/ca-info.conf"
+	wrong "s/^group = .*/group = 'example.org'/" "'group' is not the directory"
+	wrong "s/^service = .*/service = 'web'/" "'service' is not the name of the file"
+	wrong "1i dane_tls = [[25, 'tcp', 3, 1]]" "dane_tls has to be"
+	wrong "1i dane_tls = [[70000, 'tcp', 3, 1, 1]]" "dane_tls has to be"
+	wrong "1i dane_tls = [[25, 'tcp', 4, 1, 1]]" "dane_tls has to be"
+	wrong "1i dane_tls = [[25, 'tcp', 3, 1, 1, 'ALL']]" "dane_tls has to be"
+	wrong "s/O = .*/O = '$(printf 'x%.0s' {1..65})'/" "too long"
+	wrong 's/O = .*/O = "a\\nb"/' "without control characters"
+	wrong "s/C = 'US'/C = 'US'\next_key_usage = ['serverauth']/" "did you mean 'serverAuth'"
+	wrong "1i renew_expire_days = -1" "from 0 to"
+	wrong "1i [renew_info]\ntarget_x = 3" "number of days"
+	wrong "/CN = /d; /sans = /d" "no name"
+}
+
+@test "impossible values in ssl-mgr.conf and ca-info.conf" {
+	f=conf.d/ssl-mgr.conf
+	wrong "s/min_roll_mins = .*/min_roll_mins = 'soon'/" "has to be a number" $f
+	wrong "s/prod_cert_dir = .*/prod_cert_dir = ''/" "is empty" $f
+	wrong "s/domain = 'example.com'/domain = '..\/etc'/" "domain" $f
+	wrong "s/'web-ec'/'web ec'/" "not a name for a service" $f
+	wrong "\$a [smtp]\nservers = 'a'\ndepends = ['certs']" "did you mean 'cert'" $f
+	wrong "\$a [smtp]\nservers = 'a'\nsvc_depends = ['any']" "svc_depends" $f
+	wrong "\$a [[dns_primary]]\nport = 53" "domain" $f
+	wrong "\$a [[dns_primary]]\ndomain='default'\nserver='::1'\nport = 0" "from 1 to 65535" $f
+	f=conf.d/ca-info.conf
+	wrong "s/ca_type = 'local'/ca_type = 'locall'/" "did you mean 'local'" $f
+	wrong "s/ca_type = 'local'/ca_type = 'acme'\nca_validation = 'tls'/" "dns-01" $f
+}
+
+@test "one bad service leaves the others written, and the status says so" {
+	echo 'x' >>$web
+	run -2 sslm-conf -g
+	[ -f certs/example.com/mail-ec/Makefile ]
+	[ ! -e certs/example.com/web-ec/Makefile ]
+}
+
+@test "a file whose content would be the same is left alone, its time too" {
+	sslm-conf -g -m ../mk
+	find certs -printf '%p %T@ %i\n' | sort >before
+	echo '# a comment' >>$web
+	run -0 sslm-conf -g -m ../mk
+	find certs -printf '%p %T@ %i\n' | sort | diff - before
+	sed -i "s/'www.example.com'/'www2.example.com'/" $web
+	run -0 sslm-conf -g -m ../mk
+	[ "$(find certs -printf '%p %T@ %i\n' | sort | diff - before | grep -c '^<')" = 2 ]
+	grep -qx 'name www2.example.com' certs/example.com/web-ec/request
+}
+
+@test "services by group:list, ALL, *, path, and a bare group" {
+	run -0 sslm-conf -l
+	[ "$(echo "$output" | xargs)" = "ca/my-root ca/my-int example.com/mail-ec example.com/web-ec" ]
+	run -0 sslm-conf -l example.com:web-ec,mail-ec ca:my-int
+	[ "$(echo "$output" | xargs)" = "example.com/web-ec example.com/mail-ec ca/my-int" ]
+	for all in ALL all '*' ''; do
+		run -0 sslm-conf -l "example.com:$all"
+		[ "$(echo "$output" | xargs)" = "example.com/mail-ec example.com/web-ec" ]
+	done
+	run -0 sslm-conf -l example.com certs/ca/my-int/
+	[ "${lines[2]}" = ca/my-int ]
+	run -0 sslm-conf -l example.com:web-ec example.com/web-ec
+	[ "$output" = example.com/web-ec ]
+	run -2 sslm-conf -l example.com:nothing ca:my-int
+	[ "${lines[1]}" = ca/my-int ] || [ "${lines[0]}" = ca/my-int ]
+}
+
+@test "services = '*' takes what looks like a service, and nothing else" {
+	sed -i "s/services = \['mail-ec', 'web-ec'\]/services = '*'/" conf.d/ssl-mgr.conf
+	echo 'notes of mine' >conf.d/example.com/README
+	cp $web conf.d/example.com/web-ec~
+	cp $web conf.d/example.com/.web-ec.swp
+	ln -s web-ec conf.d/example.com/a-link
+	mkdir conf.d/example.com/a-dir
+	run -0 sslm-conf -l
+	[ "$(echo "$output" | xargs)" = "ca/my-root ca/my-int example.com/mail-ec example.com/web-ec" ]
+}
+
+@test "inactive groups are left out, the last of two for a domain counts" {
+	sed -i '0,/active = true/s//active = false/' conf.d/ssl-mgr.conf
+	run -0 sslm-conf -l
+	[ "${lines[0]}" = example.com/mail-ec ]
+	printf "[[groups]]\nactive = true\ndomain = 'example.com'\nservices = ['web-ec']\n" >>conf.d/ssl-mgr.conf
+	run -0 sslm-conf -l
+	[ "$output" = example.com/web-ec ]
+}
+
+@test "names that make or a shell would act on are refused everywhere" {
+	for bad in 'x;touch pwned' '$(shell touch pwned)' 'a b' 'a:b' 'a#b' 'a%b' 'a=b' '../up' '-x' \
+	    'a`id`' "a'b" 'define' 'include' 'Makefile' 'ALL' '~root' 'a..b' $'a\tb' "$(printf 'x%.0s' {1..65})"; do
+		cp $web "conf.d/example.com/${bad//\//_}" 2>/dev/null || true
+		run -2 sslm-conf -l "example.com:$bad,"
+		printf '[[groups]]\nactive = true\ndomain = "x"\nservices = [%s]\n' \
+		    "$(jq -n --arg s "$bad" '$s')" >conf.d/ssl-mgr.conf
+		case $bad in
+		ALL) ;;
+		*) run -2 sslm-conf ;;
+		esac
+		site >/dev/null 2>&1 || true
+		cp "$TOP/conf.d/ssl-mgr.conf" conf.d/
+	done
+	[ ! -e pwned ]
+}
+
+@test "every printable byte in a service name is refused or harmless to make" {
+	for i in $(seq 33 126); do
+		# shellcheck disable=SC2059
+		c=$(printf "\\$(printf %03o "$i")")
+		[ "$c" != / ] || continue
+		name="a${c}b"
+		sed "s/^service = .*//" $web >"conf.d/example.com/$name"
+		if sslm-conf -g "example.com:$name" 2>/dev/null; then
+			(cd "certs/example.com/$name" && : && make -rRn -f Makefile MK=x SSLM_SITE=yes -p 2>/dev/null |
+			    grep -qF "certs/example.com/$name/next/cert.pem") || { echo "$name is lost"; false; }
+		else
+			[[ $c != [A-Za-z0-9._-] ]] || { echo "$name is refused"; false; }
+		fi
+	done
+}
+
+@test "hostile values stay what they are: no shell and no make sees them" {
+	# shellcheck disable=SC2016
+	O='a $(shell touch pwned1) $$(touch pwned2) `touch pwned3` ; # : % \ "q" '"'"' ü'
+	printf "s/O = .*/O = %s/\n" "$(jq -n --arg s "$O" '$s' | sed 's/[\\/&]/\\&/g')" >expr
+	sed -i -f expr $web
+	m renew SERVICES='ca example.com:web-ec'
+	[ -z "$(ls pwned* 2>/dev/null)" ]
+	openssl x509 -in certs/example.com/web-ec/next/cert.pem -noout -subject -nameopt sep_multiline,utf8 |
+	    sed -n 's/^ *O=//p' >got
+	printf '%s\n' "$O" | diff - got
+	grep -qF "$O" certs/example.com/web-ec/request
+	run ! grep -rF pwned certs/example.com/web-ec/Makefile
+}
+
+@test "the Makefile of a service says which file comes from which" {
+	sslm-conf -g
+	make -rR -p -n -f certs/example.com/web-ec/Makefile SSLM_SITE=yes 2>/dev/null >db
+	grep -q '^certs/example.com/web-ec/next/cert.pem: certs/example.com/web-ec/next/csr.pem' db
+	grep -q '^certs/example.com/web-ec/next/csr.pem: certs/example.com/web-ec/request | certs/example.com/web-ec/next/privkey.pem' db
+}
+
+@test "the signer's [CA] gives days and digest" {
+	sslm-conf -g
+	grep -q -- '-d sha384 -e 90$' certs/example.com/web-ec/Makefile
+	sed -i "s/sign_end_days = .*/sign_end_days = 47/; s/digest = .*/digest = 'SHA256'/" conf.d/ca/my-int
+	sslm-conf -g
+	grep -q -- '-d sha256 -e 47$' certs/example.com/web-ec/Makefile
+	grep -q -- '-d sha384 -e 3650 -l 0$' certs/ca/my-int/Makefile
+}
+
+@test "CAs that sign each other in a circle are refused" {
+	sed -i "s/signing_ca = .*/signing_ca = 'my-int'/" conf.d/ca/my-root
+	run -2 sslm-conf -g
+	[[ $output == *"signed by a CA that it signs"* ]]
+}
+
+@test "-j prints a file as JSON" {
+	printf 'a = 1\nd = 2020-01-01\n[t]\nx = [inf, "s"]\n' >f.toml
+	run -0 sslm-conf -j f.toml
+	[ "$(jq -cS . <<<"$output")" = '{"a":1,"d":"2020-01-01","t":{"x":["inf","s"]}}' ]
+	run -2 sslm-conf -j nowhere
+	run -2 sslm-conf -j f.toml extra
+	run -75 bash -c 'sslm-conf -j f.toml >/dev/full'
+}
+
+@test "a value by name, or what may have been meant" {
+	run -0 sslm-conf -p prod_cert_dir
+	[ "$output" = prod-certs ]
+	run -2 sslm-conf -p prod_cert_dirs
+	[[ $output == *"did you mean 'prod_cert_dir'"* ]]
+}
+
+@test "a FIFO or a directory in place of a file does not hang" {
+	rm conf.d/ca-info.conf
+	mkfifo conf.d/ca-info.conf
+	run -2 timeout 10 sslm-conf
+	rm conf.d/ca-info.conf
+	mkdir conf.d/ca-info.conf
+	run -2 sslm-conf
+}

@@ -1,0 +1,149 @@
+setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
+
+@test "-renew and -roll, with one dash or two" {
+	run -0 sslm-mgr -renew
+	[ -e $web/next/bundle.pem ]
+	run -0 sslm-mgr --roll
+	[ -e $web/curr/bundle.pem ]
+	run -0 sslm-mgr --renew -f example.com:web-ec
+	[ -L $web/next ]
+	[ ! -L certs/example.com/mail-ec/next ]
+	run -0 sslm-mgr -roll --force
+	[ ! -L $web/next ]
+}
+
+@test "group:service,service and group:ALL" {
+	run -0 sslm-mgr -renew ca:my-root,my-int
+	[ ! -e certs/example.com ]
+	run -0 sslm-mgr -renew example.com:ALL
+	[ -e $web/next/bundle.pem ]
+}
+
+@test "the exit status is that of the manual, not make's" {
+	sslm-mgr -renew
+	sslm-mgr -roll
+	sslm-mgr -f -renew
+	run -75 sslm-mgr -roll
+	[[ $output == *"too soon to roll"* ]]
+	run -0 sslm-mgr -roll -roll-mins 0
+	echo broken >>conf.d/example.com/web-ec
+	run -2 sslm-mgr -renew
+	cp "$TOP/conf.d/example.com/web-ec" conf.d/example.com/
+	: >certs/ca/my-int/curr/privkey.pem
+	run -1 sslm-mgr -renew -f example.com:web-ec
+	run -2 sslm-mgr -renew example.com:nothing
+}
+
+@test "another run at work: 75 at once, or -w waits" {
+	mkdir certs
+	exec 9>>certs/.lock
+	flock 9
+	run -75 sslm-mgr -renew 9>&-
+	[[ $output == *"another run is at work"* ]]
+	sslm-mgr -w -renew 9>&- &
+	until pgrep -f 'flock 9' >/dev/null; do :; done
+	exec 9>&-
+	wait $!
+	[ -e $web/next/bundle.pem ]
+	exec 9>>certs/.lock
+	flock 9
+	run -0 sslm-mgr -s 9>&-
+}
+
+@test "-s shows the table, -v more" {
+	run -0 sslm-mgr -s
+	[[ $output == *"example.com/web-ec"*due* ]]
+	run -0 sslm-mgr -status -verb example.com:web-ec
+	[[ $output == *"no certificate yet"* ]]
+}
+
+@test "-d shows what would be done and does nothing" {
+	run -0 sslm-mgr -d -renew
+	[[ $output == *"example.com/web-ec	no certificate yet"* ]]
+	[ ! -e certs ]
+	sslm-mgr -renew
+	run -0 sslm-mgr -d -roll
+	[[ $output == *"example.com/web-ec	would roll"* ]]
+	[ ! -L $web/curr ]
+	run -0 sslm-mgr dev -d -keys -csr example.com:web-ec
+	[[ $output == *"would run: make keys"*"would run: make csr"* ]]
+}
+
+@test "-r keeps the key" {
+	sslm-mgr -renew; sslm-mgr -roll
+	run -0 sslm-mgr -r -f -renew example.com:web-ec
+	cmp $web/curr/privkey.pem $web/next/privkey.pem
+}
+
+@test "dev: the steps one by one, each going on with the last" {
+	sslm-mgr -renew ca; sslm-mgr -roll ca
+	run -0 sslm-mgr dev -keys example.com:web-ec
+	key=$(sha256sum <$web/next/privkey.pem)
+	[ "$(ls $web/next/)" = privkey.pem ]
+	run -0 sslm-mgr dev -csr example.com:web-ec
+	[ "$(ls $web/next/ | xargs)" = "csr.pem privkey.pem" ]
+	run -0 sslm-mgr dev -cert example.com:web-ec
+	[ "$(sha256sum <$web/next/privkey.pem)" = "$key" ]
+	openssl verify -CAfile certs/ca/my-root/curr/cert.pem -untrusted $web/next/chain.pem $web/next/cert.pem
+	run -0 sslm-mgr dev -ntoc example.com:web-ec
+	[ "$(sha256sum <$web/curr/privkey.pem)" = "$key" ]
+	[ ! -e prod-certs/example.com/web-ec/curr ]
+	run -0 sslm-mgr dev -certs-prod
+	cmp $web/curr/bundle.pem prod-certs/example.com/web-ec/curr/bundle.pem
+	run -0 sslm-mgr dev --copy-csr --new-csr --new-cert example.com:web-ec
+	cmp $web/curr/privkey.pem $web/next/privkey.pem
+	run -2 sslm-mgr -keys
+	[[ $output == *"unknown option '-keys'"* ]]
+}
+
+@test "-clean-keep and -clean-all" {
+	sslm-mgr -renew; sslm-mgr -roll
+	for i in 1 2 3; do sslm-mgr -renew -f example.com:web-ec; sslm-mgr -roll -f; done
+	[ "$(ls $web/db | wc -l)" = 4 ]
+	run -0 sslm-mgr -clean-keep 1
+	[ "$(ls $web/db | wc -l)" = 3 ]
+	sed -i '/example.com/,$ s/active = true/active = false/; s/services = .*mail.*/services = []/' conf.d/ssl-mgr.conf
+	mkdir $web/db/20200101T000000Z $web/db/20200102T000000Z
+	run -0 sslm-mgr -clean-keep 1 -clean-all
+	[ "$(ls $web/db | wc -l)" = 3 ]
+}
+
+@test "the site: SSL_MGR_TOPDIR, then here" {
+	mkdir elsewhere
+	cd elsewhere
+	SSL_MGR_TOPDIR=.. run -0 sslm-mgr -s
+	[[ $output == *example.com/web-ec* ]]
+	[ -d /etc/ssl-mgr/conf.d ] && skip "there is a site in /etc/ssl-mgr"
+	run -2 sslm-mgr -s
+	[[ $output == *"no conf.d"* ]]
+}
+
+@test "no options, unknown ones, bad numbers and hostile names are usage errors" {
+	run -2 sslm-mgr
+	[[ $output == usage:* ]]
+	run -2 sslm-mgr -renwe
+	[[ $output == *"unknown option '-renwe'"* ]]
+	run -2 sslm-mgr -roll -roll-mins soon
+	run -2 sslm-mgr -re
+	# shellcheck disable=SC2016
+	for bad in 'example.com:$(touch pwned)' 'a;touch pwned' 'a b' '`touch pwned`' "a'b"; do
+		run -2 sslm-mgr -renew "$bad"
+	done
+	[ ! -e pwned ]
+}
+
+@test "what ssl-mgr can do and this version cannot is said, not passed over" {
+	run -2 sslm-mgr -t -renew
+	[[ $output == *ACME* ]]
+	run -2 sslm-mgr --dry-run -renew
+	run -2 sslm-mgr -dns
+	[ ! -e certs ]
+}
+
+@test "nothing in the environment reaches make" {
+	printf '$(shell touch pwned)\n' >evil.mk
+	MAKEFILES=$PWD/evil.mk MAKEFLAGS='--eval=$(shell${IFS}touch${IFS}pwned)' GNUMAKEFLAGS=-n \
+	    SERVICES='$(shell touch pwned)' run -0 sslm-mgr -renew
+	[ ! -e pwned ]
+	[ -e $web/next/bundle.pem ]
+}
