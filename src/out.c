@@ -120,9 +120,15 @@ put(const char *path, mode_t mode, const void *buf, size_t len, bool replace)
 {
 	char *spool = spool_name(path), *dir = parent(path);
 	const char *verb = "create";
-	int fd = claim(spool), ret = -1;
+	struct stat st;
+	int fd = -1, ret = -1;
 
-	if (fd == -1)
+	/* A rename would take /dev/full or /dev/stdout away from everybody. */
+	if (replace && stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		goto out;
+	}
+	if ((fd = claim(spool)) == -1)
 		goto out;
 	verb = "write";
 	if (!write_all(fd, buf, len) || fchmod(fd, mode) == -1 || fsync(fd) == -1)

@@ -177,8 +177,8 @@ bool name_safe(const char *s);
 
 /*
  * What a key is, in one word: "ED25519", "RSA:4096", "EC:secp384r1" (the
- * OpenSSL name of the curve; "EC:?" if it is not a named one).  The caller
- * frees.
+ * OpenSSL name of the curve; "EC:?" if it is not a named one, or if the key
+ * spells out its parameters).  The caller frees.
  */
 char *key_kind(const EVP_PKEY *key);
 

@@ -20,7 +20,7 @@ text() { openssl pkey -in "$1" -noout -text; }
 	umask 0
 	ASAN_OPTIONS=detect_leaks=0 strace -f -o trace -e trace=openat,open,creat,chmod,fchmod,fchmodat "$(command -v sslm-genkey)" -o k
 	grep -q 'O_CREAT|O_EXCL.*0600' trace
-	! grep -E 'O_CREAT' trace | grep -v '0600'
+	[ "$(grep -E 'O_CREAT' trace | grep -vc '0600')" = 0 ]
 	! grep -E 'chmod' trace | grep -v 'fchmod([0-9]*, 0600)'
 }
 
