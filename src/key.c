@@ -53,3 +53,14 @@ curve_name(const char *name)
 	}
 	return NULL;
 }
+
+const EVP_MD *
+key_digest(const char *name)
+{
+	static const char *const known[] = {"sha256", "sha384", "sha512"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcasecmp(name, known[i]) == 0)
+			return EVP_get_digestbyname(known[i]);
+	return NULL;
+}

@@ -1,6 +1,6 @@
 /*
- * sslm.h - what two or more programs share, and nothing else.  Sections are
- * named by the file that implements them.
+ * sslm.h - what two or more files share, and nothing else.  Sections are named
+ * by the file that implements them.
  *
  * Exit status, for every program:
  *   0    done, or the answer is yes
@@ -185,6 +185,46 @@ char *key_kind(const EVP_PKEY *key);
 /* The OpenSSL short name of a curve by any name that OpenSSL, SECG or NIST
  * know it by, in any case ("SECP256R1" is "prime256v1"); NULL if unknown. */
 const char *curve_name(const char *name);
+
+/* The digest of a signature: sha256, sha384 or sha512 in any case; NULL if it
+ * is another.  An Ed25519 key takes none. */
+const EVP_MD *key_digest(const char *name);
+
+/* ---- request.c: what a certificate is asked for -------------------------- */
+
+enum { SUBJECT_N = 7 };	/* CN, C, ST, L, O, OU, emailAddress: in this order */
+
+struct request {
+	const char *subject[SUBJECT_N];	/* NULL: not said; "": to be left out */
+	char **name;		/* canonical, each once */
+	size_t names;
+	const EVP_MD *digest;	/* NULL: not said */
+	bool ca, staple;
+};
+
+/*
+ * Add to a request, which begins as {0}: "subject" with "CN=example.com",
+ * "name" with a DNS name or address, "digest" with its name, "must-staple" and
+ * "ca" with "".  value is not copied.  NULL, or what is wrong with it.
+ */
+const char *request_say(struct request *r, const char *word, const char *value);
+
+/*
+ * Add what a file says: such a word on each line, and behind one space its
+ * value, taken literally; '#' begins a comment line.  What was said before
+ * prevails.  EX_YES, or EX_PERM or EX_USE after a complaint.
+ */
+int request_file(struct request *r, const char *path);
+
+/*
+ * All has been said: a common name that is a host's becomes one of the names
+ * and takes their form; a CA loses its names.  EX_YES, or EX_USE after a
+ * complaint if a CA has no subject, or anything else no name.
+ */
+int request_settle(struct request *r);
+
+/* The subject; the caller frees.  NULL after a complaint. */
+X509_NAME *request_subject(const struct request *r);
 
 /* ---- set.c: the files of one issuance ----------------------------------- */
 
