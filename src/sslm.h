@@ -226,6 +226,46 @@ int request_settle(struct request *r);
 /* The subject; the caller frees.  NULL after a complaint. */
 X509_NAME *request_subject(const struct request *r);
 
+/* ---- ext.c: the extensions of a certificate that we sign ----------------- */
+
+/* What is wrong with a comma list of extended key usages (serverAuth,
+ * clientAuth, emailProtection, codeSigning, timeStamping, OCSPSigning); or NULL. */
+const char *ext_usage_fault(const char *list);
+
+/*
+ * Add to a certificate, which has its subject and key, all the extensions of a
+ * CA, or of anything else.  issuer is its signer, or x itself.  Of the request,
+ * read from path, only DNS names, addresses and must-staple are used; a name
+ * of another kind is an error.  0, or -1 after a complaint.
+ */
+int ext_ca(X509 *x, X509 *issuer, long pathlen);
+int ext_leaf(X509 *x, X509 *issuer, X509_REQ *csr, const char *usage, const char *path);
+
+/* ---- signer.c: the CA that signs ----------------------------------------- */
+
+struct signer {			/* begins as {0} */
+	const char *dir;
+	EVP_PKEY *key;
+	X509 *cert;
+	STACK_OF(X509) *chain;	/* cert, and those above it */
+};
+
+/*
+ * Read the set in directory dir; or, if there is no privkey.pem in it, that in
+ * dir/curr, or else in dir/next once that is complete.  EX_YES; EX_TEMP if
+ * there is none of these yet, EX_PERM if the set is not whole, both after a
+ * complaint.
+ */
+int signer_load(struct signer *s, const char *dir);
+
+/* Is it a CA, valid at that time, that allows so many levels of CAs below it
+ * (0: a leaf)?  0, with the time in *end when the first certificate of its
+ * chain ends; or -1 after a complaint. */
+int signer_check(const struct signer *s, long levels, time_t now, time_t *end);
+
+/* Free what it holds, the key wiped. */
+void signer_free(struct signer *s);
+
 /* ---- set.c: the files of one issuance ----------------------------------- */
 
 enum { SET_KEY, SET_CSR, SET_CERT, SET_CHAIN, SET_FULLCHAIN, SET_BUNDLE, SET_N };
