@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
@@ -11,13 +12,17 @@ char *
 key_kind(const EVP_PKEY *key)
 {
 	char group[64];
+	int explicit = 0;
 
 	switch (EVP_PKEY_get_base_id(key)) {
 	case EVP_PKEY_RSA:
 	case EVP_PKEY_RSA_PSS:
 		return xasprintf("RSA:%d", EVP_PKEY_get_bits(key));
 	case EVP_PKEY_EC:
-		if (!EVP_PKEY_get_group_name(key, group, sizeof(group), NULL))
+		/* OpenSSL names a curve that it knows, however it was spelled out. */
+		EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+		    &explicit);
+		if (explicit || !EVP_PKEY_get_group_name(key, group, sizeof(group), NULL))
 			return xstrdup("EC:?");
 		return xasprintf("EC:%s", group);
 	case EVP_PKEY_ED25519:
@@ -46,5 +51,16 @@ curve_name(const char *name)
 		if (strcasecmp(name, sn) == 0 || (nist != NULL && strcasecmp(name, nist) == 0))
 			return sn;
 	}
+	return NULL;
+}
+
+const EVP_MD *
+key_digest(const char *name)
+{
+	static const char *const known[] = {"sha256", "sha384", "sha512"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcasecmp(name, known[i]) == 0)
+			return EVP_get_digestbyname(known[i]);
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * sslm.h - what two or more programs share, and nothing else.  Sections are
- * named by the file that implements them.
+ * sslm.h - what two or more files share, and nothing else.  Sections are named
+ * by the file that implements them.
  *
  * Exit status, for every program:
  *   0    done, or the answer is yes
@@ -196,14 +196,94 @@ bool name_safe(const char *s);
 
 /*
  * What a key is, in one word: "ED25519", "RSA:4096", "EC:secp384r1" (the
- * OpenSSL name of the curve; "EC:?" if it is not a named one).  The caller
- * frees.
+ * OpenSSL name of the curve; "EC:?" if it is not a named one, or if the key
+ * spells out its parameters).  The caller frees.
  */
 char *key_kind(const EVP_PKEY *key);
 
 /* The OpenSSL short name of a curve by any name that OpenSSL, SECG or NIST
  * know it by, in any case ("SECP256R1" is "prime256v1"); NULL if unknown. */
 const char *curve_name(const char *name);
+
+/* The digest of a signature: sha256, sha384 or sha512 in any case; NULL if it
+ * is another.  An Ed25519 key takes none. */
+const EVP_MD *key_digest(const char *name);
+
+/* ---- request.c: what a certificate is asked for -------------------------- */
+
+enum { SUBJECT_N = 7 };	/* CN, C, ST, L, O, OU, emailAddress: in this order */
+
+struct request {
+	const char *subject[SUBJECT_N];	/* NULL: not said; "": to be left out */
+	char **name;		/* canonical, each once */
+	size_t names;
+	const EVP_MD *digest;	/* NULL: not said */
+	bool ca, staple;
+};
+
+/*
+ * Add to a request, which begins as {0}: "subject" with "CN=example.com",
+ * "name" with a DNS name or address, "digest" with its name, "must-staple" and
+ * "ca" with "".  value is not copied.  NULL, or what is wrong with it.
+ */
+const char *request_say(struct request *r, const char *word, const char *value);
+
+/*
+ * Add what a file says: such a word on each line, and behind one space its
+ * value, taken literally; '#' begins a comment line.  What was said before
+ * prevails.  EX_YES, or EX_PERM or EX_USE after a complaint.
+ */
+int request_file(struct request *r, const char *path);
+
+/*
+ * All has been said: a common name that is a host's becomes one of the names
+ * and takes their form; a CA loses its names.  EX_YES, or EX_USE after a
+ * complaint if a CA has no subject, or anything else no name.
+ */
+int request_settle(struct request *r);
+
+/* The subject; the caller frees.  NULL after a complaint. */
+X509_NAME *request_subject(const struct request *r);
+
+/* ---- ext.c: the extensions of a certificate that we sign ----------------- */
+
+/* What is wrong with a comma list of extended key usages (serverAuth,
+ * clientAuth, emailProtection, codeSigning, timeStamping, OCSPSigning); or NULL. */
+const char *ext_usage_fault(const char *list);
+
+/*
+ * Add to a certificate, which has its subject and key, all the extensions of a
+ * CA, or of anything else.  issuer is its signer, or x itself.  Of the request,
+ * read from path, only DNS names, addresses and must-staple are used; a name
+ * of another kind is an error.  0, or -1 after a complaint.
+ */
+int ext_ca(X509 *x, X509 *issuer, long pathlen);
+int ext_leaf(X509 *x, X509 *issuer, X509_REQ *csr, const char *usage, const char *path);
+
+/* ---- signer.c: the CA that signs ----------------------------------------- */
+
+struct signer {			/* begins as {0} */
+	const char *dir;
+	EVP_PKEY *key;
+	X509 *cert;
+	STACK_OF(X509) *chain;	/* cert, and those above it */
+};
+
+/*
+ * Read the set in directory dir; or, if there is no privkey.pem in it, that in
+ * dir/curr, or else in dir/next once that is complete.  EX_YES; EX_TEMP if
+ * there is none of these yet, EX_PERM if the set is not whole, both after a
+ * complaint.
+ */
+int signer_load(struct signer *s, const char *dir);
+
+/* Is it a CA, valid at that time, that allows so many levels of CAs below it
+ * (0: a leaf)?  0, with the time in *end when the first certificate of its
+ * chain ends; or -1 after a complaint. */
+int signer_check(const struct signer *s, long levels, time_t now, time_t *end);
+
+/* Free what it holds, the key wiped. */
+void signer_free(struct signer *s);
 
 /* ---- set.c: the files of one issuance ----------------------------------- */
 
