@@ -1,6 +1,7 @@
 /* key.c: kinds of keys. */
 #include "sslm.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -63,4 +64,27 @@ key_digest(const char *name)
 		if (strcasecmp(name, known[i]) == 0)
 			return EVP_get_digestbyname(known[i]);
 	return NULL;
+}
+
+bool
+key_fits(EVP_PKEY *private, EVP_PKEY *public)
+{
+	static const unsigned char text[] = "sslm";
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char *sig = NULL;
+	bool ok = false;
+	size_t len;
+
+	if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, private) != 1 ||
+	    EVP_DigestSign(ctx, NULL, &len, text, sizeof(text)) != 1)
+		goto out;
+	sig = xmalloc(len);
+	if (EVP_DigestSign(ctx, sig, &len, text, sizeof(text)) != 1 || !EVP_MD_CTX_reset(ctx))
+		goto out;
+	ok = EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, public) == 1 &&
+	    EVP_DigestVerify(ctx, sig, len, text, sizeof(text)) == 1;
+out:
+	free(sig);
+	EVP_MD_CTX_free(ctx);
+	return ok;
 }

@@ -120,70 +120,123 @@ pem_cert(const char *path)
 	return x;
 }
 
-/* The next PEM block of b, which has to be a certificate: 1 with it in *x, 0 at
- * the end, -1 after a complaint. */
-static int
-next_cert(BIO *b, const char *path, X509 **x)
+/* The certificate in a block, or NULL after a complaint. */
+static X509 *
+block_cert(const struct block *b, const char *path)
 {
-	char *type = NULL, *header = NULL;
-	unsigned char *der = NULL;
-	const unsigned char *p;
-	long len;
-	int ret = -1;
+	const unsigned char *p = b->der;
+	X509 *x;
 
-	if (!PEM_read_bio(b, &type, &header, &der, &len)) {
-		if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-			pem_complain("malformed PEM in '%s'", path);
-			return -1;
-		}
-		ERR_clear_error();
-		return 0;
+	if (strcmp(b->type, PEM_STRING_X509) != 0) {
+		complain("'%s' holds a %s where only certificates belong", path, b->type);
+		return NULL;
 	}
-	p = der;
-	*x = NULL;
-	if (strcmp(type, PEM_STRING_X509) != 0)
-		complain("'%s' holds a %s where only certificates belong", path, type);
-	else if ((*x = d2i_X509(NULL, &p, len)) == NULL || p != der + len)
+	x = d2i_X509(NULL, &p, b->len);
+	if (x == NULL || p != b->der + b->len) {
 		pem_complain("malformed certificate in '%s'", path);
+		X509_free(x);
+		return NULL;
+	}
+	return x;
+}
+
+static bool
+is_key(const char *type)
+{
+	return strcmp(type, PEM_STRING_PKCS8INF) == 0 || strcmp(type, PEM_STRING_RSA) == 0 ||
+	    strcmp(type, PEM_STRING_ECPRIVATEKEY) == 0;
+}
+
+/* The private key in a block, or NULL after a complaint. */
+static EVP_PKEY *
+block_key(const struct block *b, const char *path)
+{
+	const unsigned char *p = b->der;
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, b->len);
+
+	if (key == NULL || p != b->der + b->len) {
+		pem_complain("malformed private key in '%s'", path);
+		EVP_PKEY_free(key);
+		return NULL;
+	}
+	return key;
+}
+
+/* The certificates in the text at buf, and the private key before them if key
+ * is not NULL; NULL after a complaint.  Other text may stand before the first
+ * block, and if text is true anywhere around them. */
+static STACK_OF(X509) *
+take_certs(const char *path, const char *buf, size_t len, EVP_PKEY **key, bool text)
+{
+	STACK_OF(X509) *certs = sk_X509_new_reserve(NULL, CHAIN_MAX);
+	const char *at = buf, *end = buf + len;
+	struct block b = {0};
+	bool first = true;
+	X509 *x;
+	int got;
+
+	if (certs == NULL)
+		die(EX_TEMP, "out of memory");
+	for (; (got = block_next(&b, &at, end)) == 1; block_free(&b), first = false) {
+		if (b.text && !text && !first)
+			break;
+		if (first && key != NULL && is_key(b.type)) {
+			if ((*key = block_key(&b, path)) == NULL)
+				goto bad;
+			continue;
+		}
+		if (sk_X509_num(certs) == CHAIN_MAX) {
+			complain("more than %d certificates in '%s'", CHAIN_MAX, path);
+			goto bad;
+		}
+		if ((x = block_cert(&b, path)) == NULL)
+			goto bad;
+		sk_X509_push(certs, x);	/* there is room */
+	}
+	if (got == -1)
+		pem_complain("malformed PEM in '%s'", path);
+	else if (got == 0 && sk_X509_num(certs) == 0)
+		complain("no certificate in '%s'", path);
+	else if (got == 1 || (b.text && !text))
+		complain("'%s' holds text that belongs to no certificate", path);
 	else
-		ret = 1;
-	if (ret == -1)
-		X509_free(*x);
-	OPENSSL_free(type);
-	OPENSSL_free(header);
-	OPENSSL_clear_free(der, (size_t)len);
-	return ret;
+		return certs;
+bad:
+	block_free(&b);
+	sk_X509_pop_free(certs, X509_free);
+	return NULL;
 }
 
 STACK_OF(X509) *
 pem_certs(const char *path)
 {
-	STACK_OF(X509) *certs = sk_X509_new_null();
-	size_t len = 0;
+	STACK_OF(X509) *certs;
+	size_t len;
 	char *buf = slurp(path, &len);
-	BIO *b = buf != NULL ? BIO_new_mem_buf(buf, (int)len) : NULL;
-	X509 *x;
-	int got = b == NULL || certs == NULL ? -1 : 1;
 
-	while (got == 1 && (got = next_cert(b, path, &x)) == 1) {
-		if (sk_X509_num(certs) == CHAIN_MAX) {
-			complain("more than %d certificates in '%s'", CHAIN_MAX, path);
-			got = -1;
-		}
-		if (got == -1 || sk_X509_push(certs, x) == 0) {
-			X509_free(x);
-			got = -1;
-		}
-	}
-	if (got == 0 && sk_X509_num(certs) == 0) {
-		complain("no certificate in '%s'", path);
-		got = -1;
-	}
-	BIO_free(b);
-	wipe(buf, len);
-	if (got == -1) {
-		sk_X509_pop_free(certs, X509_free);
+	if (buf == NULL)
 		return NULL;
+	certs = take_certs(path, buf, len, NULL, true);
+	wipe(buf, len);
+	return certs;
+}
+
+STACK_OF(X509) *
+pem_bundle(const char *path, EVP_PKEY **key)
+{
+	STACK_OF(X509) *certs;
+	size_t len;
+	char *buf = slurp(path, &len);
+
+	if (key != NULL)
+		*key = NULL;
+	if (buf == NULL)
+		return NULL;
+	certs = take_certs(path, buf, len, key, false);
+	wipe(buf, len);
+	if (certs == NULL && key != NULL) {
+		EVP_PKEY_free(*key);
+		*key = NULL;
 	}
 	return certs;
 }

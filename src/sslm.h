@@ -24,6 +24,7 @@
 
 #include <openssl/types.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #define SSLM_VERSION "0.1.0"
 
@@ -167,11 +168,80 @@ X509 *pem_cert(const char *path);	/* the first one in the file */
  * blocks of type CERTIFICATE are allowed.  Free with sk_X509_pop_free(certs, X509_free). */
 STACK_OF(X509) *pem_certs(const char *path);
 
+/* The same, but no text is allowed behind the first block; that may be a
+ * private key if key is not NULL, in *key then; else *key is NULL. */
+STACK_OF(X509) *pem_bundle(const char *path, EVP_PKEY **key);
+
 /* complain() with OpenSSL's own reason behind the message; clears its queue. */
 void pem_complain(const char *fmt, ...) PRINTF(1, 2);
 
 /* The same, then exit EX_PERM. */
 noreturn void pem_die(const char *fmt, ...) PRINTF(1, 2);
+
+/* ---- block.c: the blocks of a PEM file, one by one ---------------------- */
+
+struct block {
+	char *type;		/* "CERTIFICATE" */
+	char *header;		/* "Proc-Type: 4,ENCRYPTED\n..." or "" */
+	unsigned char *der;
+	long len;
+	bool text;		/* more than white space stood before it */
+};
+
+/*
+ * The next block of the text [*at, end), and *at behind it.  1, and *b is to
+ * be freed; 0 if there is none; -1 if it is malformed or cut short: say so by
+ * pem_complain(), then go on or not.
+ */
+int block_next(struct block *b, const char **at, const char *end);
+
+/* Wipe and free what b holds; a second time does no harm. */
+void block_free(struct block *b);
+
+/* ---- x509.c: what a certificate says, fit for people -------------------- */
+
+/*
+ * len octets of UTF-8 as text that does nothing to a terminal: what controls
+ * it, turns the direction of text, or is not UTF-8, as "\1B" for each octet;
+ * likewise the characters in also.  The caller frees.
+ */
+char *text_safe(const void *s, size_t len, const char *also);
+
+/* A distinguished name as in RFC 4514, but ", " between its parts, and a name
+ * of a certificate: "www.example.com", "192.0.2.1", "email:a@b", ...  Both are
+ * text_safe; the caller frees. */
+char *text_dn(const X509_NAME *name);
+char *text_san(const GENERAL_NAME *name);
+
+/* The moment that t names in *when; false if it names none. */
+bool x509_time(const ASN1_TIME *t, time_t *when);
+
+/* ---- show.c and show_ext.c: for people, in lines "  label:   value" ------ */
+
+void show_line(const char *label, const char *fmt, ...) PRINTF(2, 3);
+
+/* The ith of several values of one label; the caller ends the line. */
+void show_item(const char *label, int i, const char *item);
+
+/* Octets, in hex. */
+void show_hex(const char *label, const unsigned char *p, int len);
+
+/* A point in time, in UTC. */
+void show_time(const char *label, const ASN1_TIME *t);
+
+/* The kind of a key ("unknown" for NULL) and, with verbose, the SHA-256 of its
+ * public half, its len octets of SubjectPublicKeyInfo; these are freed. */
+void show_key(const EVP_PKEY *key, unsigned char *spki, int len, bool verbose);
+
+/* The algorithm of a signature. */
+void show_sigalg(const X509_ALGOR *alg);
+
+/* What extensions say; without verbose, only names and CA. */
+void show_exts(const STACK_OF(X509_EXTENSION) *exts, bool verbose);
+
+/* The whole thing. */
+void show_cert(X509 *x, bool verbose, time_t now);
+void show_csr(X509_REQ *csr);
 
 /* ---- name.c: names that a certificate can be for ------------------------ */
 
@@ -208,6 +278,10 @@ const char *curve_name(const char *name);
 /* The digest of a signature: sha256, sha384 or sha512 in any case; NULL if it
  * is another.  An Ed25519 key takes none. */
 const EVP_MD *key_digest(const char *name);
+
+/* Is private the private half of public?  By a signature, for what the two
+ * files say of the public half may be right where the private one is not. */
+bool key_fits(EVP_PKEY *private, EVP_PKEY *public);
 
 /* ---- request.c: what a certificate is asked for -------------------------- */
 
@@ -285,6 +359,17 @@ int signer_check(const struct signer *s, long levels, time_t now, time_t *end);
 /* Free what it holds, the key wiped. */
 void signer_free(struct signer *s);
 
+/* ---- chain.c: certificates in a row ------------------------------------- */
+
+/*
+ * Is each certificate in the row issued by the next one, and are they valid at
+ * that time, up to a certificate in anchors, or up to the last one if anchors
+ * is NULL?  A single certificate has to be self-signed then.  path is the
+ * file of the first one, above that of the others.  False after a complaint.
+ */
+bool chain_check(const char *path, const char *above, STACK_OF(X509) *row,
+    X509_STORE *anchors, time_t now);
+
 /* ---- set.c: the files of one issuance ----------------------------------- */
 
 enum { SET_KEY, SET_CSR, SET_CERT, SET_CHAIN, SET_FULLCHAIN, SET_BUNDLE, SET_N };
@@ -302,6 +387,31 @@ extern const char *const set_name[SET_N];
  * EX_YES, or EX_NO after a complaint for each misfit.
  */
 int set_check(const char *dir, time_t now);
+
+/* The first four files of a set. */
+struct set {
+	char *dir;		/* where it is, if the name was a link */
+	char *path[SET_N];	/* of each file in it */
+	EVP_PKEY *key;
+	X509_REQ *csr;
+	X509 *cert;
+	STACK_OF(X509) *full;	/* cert and chain, a root that is its chain once */
+};
+
+/*
+ * set_check in two parts.  set_open: read the four files into *s; do they fit
+ * together?  set_made: are the other two made of them?  EX_YES, or EX_NO after
+ * a complaint for each misfit; then members may be NULL.  set_close in any case.
+ */
+int set_open(struct set *s, const char *dir, time_t now);
+int set_made(const struct set *s);
+void set_close(struct set *s);
+
+/* Is key, from path, that of cert, and path its owner's alone?  False after a
+ * complaint. */
+bool set_key_check(const char *path, EVP_PKEY *key, const X509 *cert);
+
+/* ---- info.c: the record of a generation --------------------------------- */
 
 /*
  * The record that a generation keeps of itself, in dir/info, a line an event:

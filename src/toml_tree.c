@@ -5,23 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct block {
-	struct block *next;
+struct arena_block {
+	struct arena_block *next;
 	size_t size, used;
 	alignas(max_align_t) char data[];
 };
 
 struct doc {
 	struct node root;	/* first: toml_free gets its address */
-	struct block *blocks;	/* the newest one first; the last one holds this */
+	struct arena_block *blocks;	/* the newest one first; the last one holds this */
 };
 
 enum { BLOCK_MIN = 2048, BLOCK_GUESS = 1 << 16 };
 
-static struct block *
-new_block(struct block *next, size_t size)
+static struct arena_block *
+new_block(struct arena_block *next, size_t size)
 {
-	struct block *b = xmalloc(sizeof(*b) + size);
+	struct arena_block *b = xmalloc(sizeof(*b) + size);
 
 	b->next = next;
 	b->size = size;
@@ -32,7 +32,7 @@ new_block(struct block *next, size_t size)
 static void *
 take(struct parser *ps, size_t n, size_t align)
 {
-	struct block *b = ps->doc->blocks;
+	struct arena_block *b = ps->doc->blocks;
 	size_t at = (b->used + align - 1) & ~(align - 1);
 
 	if (at > b->size || n > b->size - at) {
@@ -57,7 +57,7 @@ toml_root(struct parser *ps, size_t len)
 	/* A line "key = value" of 20 bytes becomes a node of 104: mostly, the first
 	 * block is the only one. */
 	size_t guess = BLOCK_MIN + 6 * (len < BLOCK_GUESS ? len : BLOCK_GUESS);
-	struct block *b = new_block(NULL, guess);
+	struct arena_block *b = new_block(NULL, guess);
 	struct doc *doc = (struct doc *)(void *)b->data;
 
 	memset(doc, 0, sizeof(*doc));
@@ -82,7 +82,7 @@ toml_parsed(struct parser *ps)
 void
 toml_free(struct toml *root)
 {
-	struct block *b, *next;
+	struct arena_block *b, *next;
 
 	if (root == NULL)
 		return;

@@ -1,0 +1,54 @@
+/* info.c: the record of a generation. */
+#include "sslm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *
+info_path(const char *dir)
+{
+	return xasprintf("%s/info", dir);
+}
+
+time_t
+info_get(const char *dir, const char *event)
+{
+	char *path = info_path(dir), *want = xasprintf(" %s : ", event);
+	char *text = slurp_try(path, NULL), *rest = text, *line, *at;
+	time_t last = -1, t;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (line[0] == '#' && (at = strstr(line, want)) != NULL &&
+		    (t = stamp_time(at + strlen(want))) != -1)
+			last = t;
+	free(text);
+	free(want);
+	free(path);
+	return last;
+}
+
+int
+info_put(const char *dir, const char *event, time_t t)
+{
+	char *path = info_path(dir), when[STAMP_SIZE], *old, *text;
+	size_t len = 0;
+	int ret = -1;
+
+	errno = 0;
+	old = slurp_try(path, &len);
+	if (old == NULL && errno != ENOENT) {
+		complain("cannot read '%s':", path);
+		goto out;
+	}
+	stamp(when, t);
+	text = xasprintf("%s%s# %s : %s\n", old != NULL ? old : "",
+	    len > 0 && old[len - 1] != '\n' ? "\n" : "", event, when);
+	if (out_file(path, 0644, text, strlen(text)) != -1)
+		ret = 0;
+	free(text);
+out:
+	free(old);
+	free(path);
+	return ret;
+}
