@@ -6,10 +6,12 @@
 # Provides: next, roll, status, due
 
 SHELL := /bin/sh
+ONE := $S
+
 .PHONY: next roll status due
 next:	PHASE := renew
 roll:	PHASE := roll
 status:	PHASE := status
 due:	PHASE := due
 next roll status due:
-	@$(MAKE) -rR --no-print-directory -C ../../.. -f certs/.mk/site.mk MK=certs/.mk $(PHASE) SERVICES=$S
+	@$(MAKE) -rR --no-print-directory -C ../../.. -f certs/.mk/site.mk MK=certs/.mk $(PHASE) SERVICES=$(ONE)

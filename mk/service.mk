@@ -21,7 +21,6 @@ genkey = sslm-genkey $(FLAGS) -o $@
 csr    = sslm-csr -f $(@D:/next=)/request -k $(@D)/privkey.pem -o $@
 sign   = sslm-sign $(FLAGS) -o $(@D) $<
 bundle = sslm-bundle $(@D)
-acme   = @sslm-acme order $<
 
 # What a certificate waits for: nothing if its CA has a curr to sign with, else
 # the CA's own next.

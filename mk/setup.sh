@@ -3,8 +3,7 @@
 # word "test" what the tests need in addition.  Uses sudo when not root.
 set -eu
 
-build='make gcc libc6-dev libssl-dev libldns-dev libcurl4-openssl-dev libjansson-dev
-	libidn2-dev util-linux'
+build='make gcc libc6-dev libssl-dev libjansson-dev libidn2-dev util-linux'
 check='bats openssl gnutls-bin jq mandoc shellcheck clang clang-tidy libclang-rt-14-dev strace
 	procps python3-minimal'
 

@@ -79,7 +79,7 @@ renew:
 	[ $$? -lt 2 ] || bad=1; \
 	if [ -s certs/.due ]; then \
 		sslm-conf -g -i certs/.due -o certs/.due -m "$$SSLM_MK" || bad=1; \
-		sslm-next -f $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
+		sslm-next $(if $(FORCE),-a,-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
 		$(make) issue || bad=1; \
 	fi; \
 	$(install); $(end)

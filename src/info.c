@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char *
 info_path(const char *dir)
@@ -19,13 +20,27 @@ info_get(const char *dir, const char *event)
 	time_t last = -1, t;
 
 	while ((line = strsep(&rest, "\n")) != NULL)
-		if (line[0] == '#' && (at = strstr(line, want)) != NULL &&
-		    (t = stamp_time(at + strlen(want))) != -1)
-			last = t;
+		if (line[0] == '#' && (at = strstr(line, want)) != NULL) {
+			t = stamp_time(at + strlen(want));
+			last = t != -1 ? t : 0;
+		}
 	free(text);
 	free(want);
 	free(path);
 	return last;
+}
+
+time_t
+info_issued(const char *dir)
+{
+	char *cert = xasprintf("%s/%s", dir, set_name[SET_CERT]);
+	time_t t = info_get(dir, "issued");
+	struct stat st;
+
+	if (t == -1)
+		t = stat(cert, &st) == 0 ? st.st_mtime : time(NULL);
+	free(cert);
+	return t;
 }
 
 int

@@ -38,14 +38,15 @@ curve_name(const char *name)
 {
 	static const struct {
 		const char *secg, *openssl;
-	} alias[] = {{"secp192r1", "prime192v1"}, {"secp256r1", "prime256v1"}};
+	} alias[] = {{"secp384r1", "secp384r1"}, {"secp256r1", "prime256v1"},
+	    {"secp192r1", "prime192v1"}};
 	EC_builtin_curve curve[200];
 	const char *nist, *sn;
 	size_t n = EC_get_builtin_curves(curve, sizeof(curve) / sizeof(curve[0]));
 
 	for (size_t i = 0; i < sizeof(alias) / sizeof(alias[0]); i++)
 		if (strcasecmp(name, alias[i].secg) == 0)
-			name = alias[i].openssl;
+			return alias[i].openssl;
 	for (size_t i = 0; i < n; i++) {
 		sn = OBJ_nid2sn(curve[i].nid);
 		nist = EC_curve_nid2nist(curve[i].nid);
@@ -53,6 +54,20 @@ curve_name(const char *name)
 			return sn;
 	}
 	return NULL;
+}
+
+bool
+key_strong_curve(const char *curve)
+{
+	EC_GROUP *group;
+	bool strong;
+
+	if (strcmp(curve, "secp384r1") == 0)
+		return true;
+	group = EC_GROUP_new_by_curve_name(OBJ_sn2nid(curve));
+	strong = group != NULL && EC_GROUP_order_bits(group) >= 224;
+	EC_GROUP_free(group);
+	return strong;
 }
 
 const EVP_MD *

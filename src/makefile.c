@@ -132,7 +132,7 @@ put_sign_flags(FILE *f, const struct site *site, const struct service *s)
 	return true;
 }
 
-static bool
+static int
 write_makefile(const struct site *site, const struct service *s, const char *dir)
 {
 	const char *group = s->id->group, *service = s->id->service;
@@ -165,15 +165,11 @@ write_makefile(const struct site *site, const struct service *s, const char *dir
 		fprintf(f, " -c %s", s->ec_algo);
 	fprintf(f, "\n$D/next/privkey.pem: ; $(genkey)\n"
 	    "$D/next/csr.pem: $D/request | $D/next/privkey.pem ; $(csr)\n");
-	if (s->ca->kind == CA_ACME) {
-		fprintf(f, "$D/next/cert.pem: $D/next/csr.pem ; $(acme)\n");
-	} else {
-		fprintf(f, "$D/next/cert.pem: private FLAGS := ");
-		ok = put_sign_flags(f, site, s);
-		fprintf(f, "\n$D/next/cert.pem: $D/next/csr.pem%s%s%s ; $(sign)\n",
-		    signer != NULL ? " | $(call signer," : "", signer != NULL ? signer : "",
-		    signer != NULL ? ")" : "");
-	}
+	fprintf(f, "$D/next/cert.pem: private FLAGS := ");
+	ok = put_sign_flags(f, site, s);
+	fprintf(f, "\n$D/next/cert.pem: $D/next/csr.pem%s%s%s ; $(sign)\n",
+	    signer != NULL ? " | $(call signer," : "", signer != NULL ? signer : "",
+	    signer != NULL ? ")" : "");
 	fprintf(f, "$D/next/bundle.pem: $D/next/cert.pem ; $(bundle)\n"
 	    "\n"
 	    "undefine D\n"
@@ -183,9 +179,9 @@ write_makefile(const struct site *site, const struct service *s, const char *dir
 	if (!ok) {
 		fclose(f);
 		free(text);
-		return false;
+		return EX_USE;
 	}
-	return write_out(f, &text, &len, dir, "Makefile");
+	return write_out(f, &text, &len, dir, "Makefile") ? EX_YES : EX_TEMP;
 }
 
 static bool
@@ -213,14 +209,21 @@ write_request(const struct service *s, const char *dir)
 	return write_out(f, &text, &len, dir, "request");
 }
 
-bool
+int
 makefile_write(const struct site *site, const struct service *s)
 {
 	char *group = xasprintf("certs/%s", s->id->group), *dir = service_dir(s->id);
-	bool ok = make_dir("certs", 0755) == 0 && make_dir(group, 0750) == 0 &&
-	    make_dir(dir, 0755) == 0 && write_request(s, dir) && write_makefile(site, s, dir);
+	int ret = EX_TEMP;
 
+	if (s->ca->kind == CA_ACME) {
+		complain("%s: '%s' is an ACME CA; this version signs with the site's own CAs",
+		    s->path, s->ca->name);
+		ret = EX_USE;
+	} else if (make_dir("certs", 0755) == 0 && make_dir(group, 0750) == 0 &&
+	    make_dir(dir, 0755) == 0 && write_request(s, dir)) {
+		ret = write_makefile(site, s, dir);
+	}
 	free(group);
 	free(dir);
-	return ok;
+	return ret;
 }

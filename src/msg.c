@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 enum { LINE_SIZE = 4096 };
 
 void
@@ -22,6 +24,8 @@ start(void)
 	int fd;
 
 	umask(077);
+	/* Nobody's openssl.cnf decides what a certificate is, nor is it read. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);

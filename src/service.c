@@ -102,15 +102,26 @@ check_key(struct service *s, const struct toml *table)
 		s->kind = xasprintf("RSA:%ld", s->rsa_bits);
 	} else if (strcmp(s->ktype, "ed25519") == 0) {
 		s->kind = xstrdup("ED25519");
-	} else if ((curve = curve_name(s->ec_algo)) != NULL) {
+	} else if ((curve = curve_name(s->ec_algo)) != NULL && key_strong_curve(curve)) {
 		s->kind = xasprintf("EC:%s", curve);
 		s->ec_algo = curve;
 	} else {
-		complain("%s:%u: unknown curve '%s'", s->path,
-		    toml_get(table, "ec_algo")->line, s->ec_algo);
+		complain("%s:%u: %s curve '%s'", s->path, toml_get(table, "ec_algo")->line,
+		    curve != NULL ? "too weak a" : "unknown", s->ec_algo);
 		return false;
 	}
 	return true;
+}
+
+/* Characters of UTF-8, which is valid. */
+static size_t
+characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
 }
 
 /* Upper bounds of RFC 5280, appendix A.1. */
@@ -125,7 +136,7 @@ check_subject(const struct service *s, const struct toml *table)
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
-		if (part[i].value != NULL && strlen(part[i].value) > part[i].most)
+		if (part[i].value != NULL && characters(part[i].value) > part[i].most)
 			ok = fault(s, table, part[i].key, "is too long for a certificate");
 	if (s->c != NULL && s->c[0] != '\0' && (strlen(s->c) != 2 ||
 	    !isalpha((unsigned char)s->c[0]) || !isalpha((unsigned char)s->c[1])))
@@ -300,7 +311,7 @@ service_load(struct service *s, const struct site *site, const struct service_id
 	bool ok;
 
 	f.s.path = xasprintf("conf.d/%s/%s", id->group, id->service);
-	f.s.is_ca = strcasecmp(id->group, "ca") == 0;
+	f.s.is_ca = strcmp(id->group, "ca") == 0;
 	if ((f.s.root = toml_load(f.s.path)) == NULL) {
 		free(f.s.path);
 		return false;

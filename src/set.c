@@ -215,7 +215,7 @@ set_open(struct set *s, const char *dir, time_t now)
 	for (int i = 0; i < SET_N; i++)
 		s->path[i] = xasprintf("%s/%s", s->dir, set_name[i]);
 	s->key = pem_key(s->path[SET_KEY]);
-	s->csr = pem_csr(s->path[SET_CSR]);
+	s->csr = pem_csr(s->path[SET_CSR], false);
 	ok = read_certs(s) && s->key != NULL && s->csr != NULL;
 	if (s->cert != NULL && s->key != NULL)
 		ok &= set_key_check(s->path[SET_KEY], s->key, s->cert);
@@ -253,15 +253,39 @@ full_check(const struct set *s, int file, STACK_OF(X509) *certs)
 	return ok;
 }
 
+/* Is the text of a file that of two others, one behind the other?  As we write
+ * them they are; then there is nothing to parse. */
+static bool
+joined(const struct set *s, int file, int a, int b)
+{
+	const int part[] = {file, a, b};
+	char *text[3] = {NULL, NULL, NULL};
+	size_t len[3] = {0, 0, 0};
+	bool yes = true;
+
+	for (int i = 0; i < 3 && yes; i++)
+		yes = (text[i] = slurp_try(s->path[part[i]], &len[i])) != NULL;
+	yes = yes && len[0] == len[1] + len[2] && memcmp(text[0], text[1], len[1]) == 0 &&
+	    memcmp(text[0] + len[1], text[2], len[2]) == 0;
+	for (int i = 0; i < 3; i++)
+		wipe(text[i], len[i]);
+	return yes;
+}
+
 int
 set_made(const struct set *s)
 {
 	STACK_OF(X509) *certs;
+	struct stat st;
 	EVP_PKEY *key;
 	bool ok;
 
 	if (s->cert == NULL || s->full == NULL)
 		return EX_NO;
+	if (sk_X509_num(s->full) > 1 && joined(s, SET_FULLCHAIN, SET_CERT, SET_CHAIN) &&
+	    joined(s, SET_BUNDLE, SET_KEY, SET_FULLCHAIN) &&
+	    stat(s->path[SET_BUNDLE], &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+		return EX_YES;
 	ok = full_check(s, SET_FULLCHAIN, pem_bundle(s->path[SET_FULLCHAIN], NULL));
 	certs = pem_bundle(s->path[SET_BUNDLE], &key);
 	if (certs != NULL && key == NULL) {

@@ -142,6 +142,21 @@ in_time(const struct signer *s, time_t now, time_t *end)
 	return true;
 }
 
+/* Do the key identifiers of its chain lead from each to the next?  Those of
+ * ssl-mgr's own CAs did not, and nobody can build a chain over them. */
+static bool
+in_row(const struct signer *s)
+{
+	for (int i = 1; i < sk_X509_num(s->chain); i++)
+		if (X509_check_issued(sk_X509_value(s->chain, i),
+		    sk_X509_value(s->chain, i - 1)) == X509_V_ERR_AKID_SKID_MISMATCH) {
+			complain("the signer '%s' names a wrong key as its issuer's: "
+			    "renew and roll it first", s->dir);
+			return false;
+		}
+	return true;
+}
+
 int
 signer_check(const struct signer *s, long levels, time_t now, time_t *end)
 {
@@ -160,5 +175,5 @@ signer_check(const struct signer *s, long levels, time_t now, time_t *end)
 		    left, levels);
 		return -1;
 	}
-	return in_time(s, now, end) ? 0 : -1;
+	return in_row(s) && in_time(s, now, end) ? 0 : -1;
 }

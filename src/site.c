@@ -302,6 +302,10 @@ add_groups(struct site *site, const struct toml *groups)
 			    "directory: letters, digits, '.', '_' and '-'");
 			continue;
 		}
+		if (strcasecmp(g.domain, "ca") == 0 && strcmp(g.domain, "ca") != 0) {
+			ok = fault(v, "the group of the site's own CAs is 'ca', in small letters");
+			continue;
+		}
 		for (later = v->next; later != NULL; later = later->next) {
 			const struct toml *d = toml_get(later, "domain");
 

@@ -128,47 +128,52 @@ check_all(const struct site *site)
 	return ok;
 }
 
-static bool
+static int
 generate(struct site *site, const char *in, const char *out, const char *rules, bool all)
 {
-	bool *written, ok = true;
+	int one, ret = EX_YES;
 	struct service s;
+	bool *written;
 
 	if (make_dir("certs", 0755) == -1)
 		finish(EX_TEMP);
 	out_defer();
-	if (all)
-		ok = write_lists(site);
+	if (all && !write_lists(site))
+		ret = EX_TEMP;
 	if (in != NULL)
 		site_only(site, in);
 	written = xreallocarray(NULL, site->n, sizeof(*written));
 	for (size_t i = 0; i < site->n; i++) {
 		out_defer();
-		if ((written[i] = service_load(&s, site, &site->id[i]))) {
-			written[i] = makefile_write(site, &s);
+		one = EX_USE;
+		if (service_load(&s, site, &site->id[i])) {
+			one = makefile_write(site, &s);
 			service_free(&s);
 		}
-		ok = ok && written[i];
+		written[i] = one == EX_YES;
+		if (ret == EX_YES || one == EX_USE)
+			ret = one == EX_YES ? ret : one;
 	}
 	out_defer();
-	if (out != NULL)
-		ok = list_written(out, site, written) && ok;
+	if (out != NULL && !list_written(out, site, written) && ret == EX_YES)
+		ret = EX_TEMP;
 	/* Reached through the link itself, there is nothing to set right. */
-	if (rules != NULL && strcmp(rules, "certs/.mk") != 0)
-		ok = link_rules(rules) && ok;
-	ok = out_commit("certs") == 0 && ok;
+	if (rules != NULL && strcmp(rules, "certs/.mk") != 0 && !link_rules(rules))
+		ret = ret == EX_YES ? EX_TEMP : ret;
+	if (out_commit("certs") == -1)
+		ret = ret == EX_YES ? EX_TEMP : ret;
 	free(written);
-	return ok;
+	return ret;
 }
 
 int
 main(int argc, char *argv[])
 {
 	const char *dir = NULL, *in = NULL, *json = NULL, *key = NULL, *out = NULL, *rules = NULL;
-	bool write = false, list = false, ok = true;
+	bool write = false, list = false;
 	struct toml *root;
 	struct site site;
-	int c;
+	int c, ret = EX_YES;
 
 	start();
 	while ((c = getopt(argc, argv, "C:ghi:j:lm:o:p:V")) != -1)
@@ -203,13 +208,14 @@ main(int argc, char *argv[])
 		for (size_t i = 0; i < site.n; i++)
 			printf("%s/%s\n", site.id[i].group, site.id[i].service);
 	else if (write)
-		ok = generate(&site, in, out, rules, argv[optind] == NULL);
-	else
-		ok = check_all(&site);
-	ok = ok && !site.bad;
+		ret = generate(&site, in, out, rules, argv[optind] == NULL);
+	else if (!check_all(&site))
+		ret = EX_USE;
+	if (site.bad)
+		ret = EX_USE;
 	site_free(&site);
 	out_done();
-	if (!ok)
-		finish(EX_USE);
+	if (ret != EX_YES)
+		finish(ret);
 	return EX_YES;
 }

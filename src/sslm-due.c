@@ -58,7 +58,7 @@ main(int argc, char *argv[])
 	if (fclose(f) != 0)
 		die(EX_TEMP, "out of memory");
 	if (out != NULL && out_file(out, 0644, list, len) == -1)
-		finish(EX_USE);
+		finish(EX_TEMP);
 	free(list);
 	site_free(&site);
 	out_done();

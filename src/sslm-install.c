@@ -165,7 +165,7 @@ install_link(const char *prod, const struct service_id *id, const char *link)
 	char *from = service_dir(id), *to = xasprintf("%s/%s/%s", prod, id->group, id->service);
 	char *source = xasprintf("%s/%s", from, link), *path = xasprintf("%s/%s", to, link);
 	char *bundle = xasprintf("%s/%s", source, set_name[SET_BUNDLE]), gen[300];
-	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcasecmp(id->group, "ca") == 0;
+	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcmp(id->group, "ca") == 0;
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
 	char *target = there ? xasprintf("db/%s", base(gen)) : NULL;
 	bool done = there && current(path, target);

@@ -13,46 +13,45 @@ static const char usage[] =
     "       sslm-roll -c [-C dir] [-k keep] [service ...]\n"
     "       sslm-roll -h | -V\n";
 
+struct order {
+	long minutes, keep;
+	bool force, quiet, clean, dry;
+	time_t now;
+};
+
 /*
- * How long the set in next has been there, by our own clock's record of its
- * issuance; a set of another program's has none, then by the file.  -1 if the
- * clock was ahead when it was issued: the record is set right, so that the
- * wait starts again and does not last for years.
+ * How long the set in next has been there, by the record of its issuance.  If
+ * the clock was ahead then, the record is set right, so that the wait starts
+ * again and does not last for years.
  */
 static time_t
-age(const char *next, time_t now)
+age(const char *next, time_t now, bool dry)
 {
-	char *cert = xasprintf("%s/%s", next, set_name[SET_CERT]);
-	time_t issued = info_get(next, "issued");
-	struct stat st;
+	time_t issued = info_issued(next);
 
-	if (issued == -1)
-		issued = stat(cert, &st) == 0 ? st.st_mtime : now;
-	free(cert);
 	if (issued <= now)
 		return now - issued;
 	complain("'%s' was issued in the future, says its record: the clock has changed; "
 	    "the wait starts now", next);
-	info_put(next, "issued", now);
-	return -1;
+	if (!dry)
+		info_put(next, "issued", now);
+	return 0;
 }
 
 /* May it roll now?  EX_YES, or EX_TEMP after a word on when. */
 static int
-gate(const char *name, const char *dir, const char *next, time_t now, long minutes)
+gate(const char *name, const char *dir, const char *next, const struct order *o)
 {
 	char *curr = xasprintf("%s/curr/%s", dir, set_name[SET_CERT]);
 	char left[SPAN_SIZE], when[STAMP_SIZE];
 	bool in_use = access(curr, F_OK) == 0;
-	time_t have, wait = minutes * 60;
+	time_t have, wait = o->minutes * 60;
 
 	free(curr);
-	if (!in_use || (have = age(next, now)) >= wait)
+	if (!in_use || (have = age(next, o->now, o->dry)) >= wait)
 		return EX_YES;
-	if (have < 0)
-		have = 0;
 	span(left, wait - have);
-	day_hour(when, now + wait - have);
+	day_hour(when, o->now + wait - have);
 	complain("%s: too soon to roll: in %s, at %sZ", name, left, when);
 	return EX_TEMP;
 }
@@ -102,12 +101,6 @@ note_roll(const char *dir, const char *service, time_t now)
 	return ret;
 }
 
-struct order {
-	long minutes, keep;
-	bool force, quiet, clean, dry;
-	time_t now;
-};
-
 static int
 roll(const struct service_id *id, const struct order *o)
 {
@@ -122,7 +115,7 @@ roll(const struct service_id *id, const struct order *o)
 	} else if (set_check(next, o->now) != EX_YES) {
 		complain("%s: not rolled: the set in next does not fit together", name);
 		ret = EX_PERM;
-	} else if (o->force || (ret = gate(name, dir, next, o->now, o->minutes)) == EX_YES) {
+	} else if (o->force || (ret = gate(name, dir, next, o)) == EX_YES) {
 		if (!o->dry && (ret = switch_links(dir)) == EX_YES &&
 		    (ret = note_roll(dir, id->service, o->now)) == EX_YES &&
 		    prune(dir, o->keep) == -1)

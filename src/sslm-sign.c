@@ -25,7 +25,8 @@ struct wish {
 static const char usage[] =
     "usage: sslm-sign [-d digest] [-e days] [-l pathlen] [-o dir] [-t type]\n"
     "                 [-u usage,...] -s signer csr.pem\n"
-    "       sslm-sign [-d digest] [-e days] [-l pathlen] [-o dir] -k privkey.pem csr.pem\n"
+    "       sslm-sign [-d digest] [-e days] [-l pathlen] [-o dir] [-t type]\n"
+    "                 [-u usage,...] -k privkey.pem csr.pem\n"
     "       sslm-sign -h | -V\n";
 
 static enum type
@@ -102,11 +103,14 @@ make_cert(X509_REQ *csr, const char *path, const struct signer *s, const struct 
 	if (s->cert != NULL &&
 	    signer_check(s, w->type == LEAF ? 0 : w->pathlen + 1, now, &limit) == -1)
 		finish(EX_PERM);
-	if (limit < end) {
-		stamp(when, end = limit);
+	/* Less than a day is no surprise to anybody. */
+	if (limit + DAY < end) {
+		stamp(when, limit);
 		complain("warning: '%s' is signed until %s only, as its signer '%s'", path, when,
 		    s->dir);
 	}
+	if (limit < end)
+		end = limit;
 	if (x == NULL || !X509_set_version(x, X509_VERSION_3) || !set_serial(x) ||
 	    !X509_set_subject_name(x, subject) ||
 	    !X509_set_pubkey(x, X509_REQ_get0_pubkey(csr)) ||
@@ -160,8 +164,10 @@ settle(struct wish *w, const char *type, bool self)
 	if (type == NULL)
 		type = self ? "root" : "leaf";
 	w->type = type_of(type);
-	if ((w->type == ROOT) != self)
-		die(EX_USE, "-t %s: a root is signed with -k, all others with -s", type);
+	if (w->type == ROOT && !self)
+		die(EX_USE, "-t root: a root signs itself, with -k");
+	if (w->type == CA && self)
+		die(EX_USE, "-t ca: is signed with -s; what signs itself is a root");
 	if (w->type == LEAF && w->pathlen != -1)
 		die(EX_USE, "-l is for CAs");
 	if (w->type != LEAF && w->usage != NULL)
@@ -212,7 +218,7 @@ main(int argc, char *argv[])
 	path = argv[optind];
 	dir = dir != NULL ? xstrdup(dir) : dir_of(path);
 
-	if ((csr = pem_csr(path)) == NULL)
+	if ((csr = pem_csr(path, true)) == NULL)
 		finish(EX_PERM);
 	check_subject(X509_REQ_get_subject_name(csr), w.type, path);
 	check_key(X509_REQ_get0_pubkey(csr), path);

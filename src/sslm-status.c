@@ -38,10 +38,10 @@ static time_t
 rolls_at(const char *dir, const struct site *site)
 {
 	char *next = xasprintf("%s/next", dir);
-	time_t issued = info_get(next, "issued");
+	time_t at = info_issued(next) + site->min_roll_mins * 60;
 
 	free(next);
-	return issued == -1 ? -1 : issued + site->min_roll_mins * 60;
+	return at;
 }
 
 static void
@@ -130,7 +130,6 @@ row_json(const struct service_id *id, const struct due *d, const char *dir,
 	    [NEXT_NONE] = "none", [NEXT_PART] = "begun", [NEXT_WHOLE] = "ready"};
 	json_t *o = json_pack("{s:s, s:s, s:b}", "group", id->group, "service", id->service,
 	    "ok", ok), *names;
-	time_t at;
 
 	if (o == NULL)
 		die(EX_TEMP, "out of memory");
@@ -140,8 +139,8 @@ row_json(const struct service_id *id, const struct due *d, const char *dir,
 	if (d->due)
 		json_object_set_new(o, "reason", json_string(d->why));
 	json_object_set_new(o, "next", json_string(state[d->next]));
-	if (d->next == NEXT_WHOLE && (at = rolls_at(dir, site)) != -1)
-		json_object_set_new(o, "rolls", stamp_json(at));
+	if (d->next == NEXT_WHOLE)
+		json_object_set_new(o, "rolls", stamp_json(rolls_at(dir, site)));
 	if (!d->have_curr)
 		return o;
 	json_object_set_new(o, "not_before", stamp_json(d->curr.from));

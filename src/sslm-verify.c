@@ -56,12 +56,17 @@ verify_dir(const struct question *q, const char *dir)
 {
 	struct set s;
 	bool ok = set_open(&s, dir, q->now) == EX_YES;
+	X509_REQ *csr = NULL;
 
 	if (ok && q->anchors != NULL)
 		ok = chain_check(s.path[SET_CERT], s.path[SET_CHAIN], s.full, q->anchors,
 		    q->now);
 	if (s.cert != NULL)
 		ok &= names_fit(q, s.path[SET_CERT], s.cert);
+	/* Of no matter to a server, and so not to a roll. */
+	if (s.csr != NULL && (csr = pem_csr(s.path[SET_CSR], true)) == NULL)
+		ok = false;
+	X509_REQ_free(csr);
 	ok &= set_made(&s) == EX_YES;
 	set_close(&s);
 	return ok ? EX_YES : EX_NO;

@@ -161,7 +161,7 @@ enum { CHAIN_MAX = 10 };	/* certificates in one file */
 
 /* All return NULL after a complaint that names the file and the reason. */
 EVP_PKEY *pem_key(const char *path);	/* never prompts for a passphrase */
-X509_REQ *pem_csr(const char *path);	/* its own signature verified */
+X509_REQ *pem_csr(const char *path, bool verify);	/* its own signature */
 X509 *pem_cert(const char *path);	/* the first one in the file */
 
 /* All the certificates, at least 1 and at most CHAIN_MAX, in file order; only
@@ -218,6 +218,7 @@ bool x509_time(const ASN1_TIME *t, time_t *when);
 
 /* ---- show.c and show_ext.c: for people, in lines "  label:   value" ------ */
 
+/* A label and its value, and the end of the line. */
 void show_line(const char *label, const char *fmt, ...) PRINTF(2, 3);
 
 /* The ith of several values of one label; the caller ends the line. */
@@ -274,6 +275,9 @@ char *key_kind(const EVP_PKEY *key);
 /* The OpenSSL short name of a curve by any name that OpenSSL, SECG or NIST
  * know it by, in any case ("SECP256R1" is "prime256v1"); NULL if unknown. */
 const char *curve_name(const char *name);
+
+/* Has a curve of that OpenSSL name 112 bits of security or more? */
+bool key_strong_curve(const char *curve);
 
 /* The digest of a signature: sha256, sha384 or sha512 in any case; NULL if it
  * is another.  An Ed25519 key takes none. */
@@ -416,10 +420,13 @@ bool set_key_check(const char *path, EVP_PKEY *key, const X509 *cert);
 /*
  * The record that a generation keeps of itself, in dir/info, a line an event:
  * "# <event> : <stamp>".  info_get: when the last line whose event ends in
- * event happened, or -1 if there is none.  info_put: add a line; 0, or -1
- * after a complaint.
+ * event happened, 0 if another program wrote it in its own way, -1 if there is
+ * none.  info_issued: when the set was issued, by that record, or where another
+ * program made the set by the time of its certificate's file.  info_put: add a
+ * line; 0, or -1 after a complaint.
  */
 time_t info_get(const char *dir, const char *event);
+time_t info_issued(const char *dir);
 int info_put(const char *dir, const char *event, time_t t);
 
 /* ---- toml.c and its parts toml_*.c: TOML 1.0 ----------------------------- */
@@ -534,6 +541,7 @@ struct renew_rule {
 	double days, days_spread;	/* renew_expire_days; < 0: by the table */
 };
 
+/* The table that holds where nothing is configured. */
 void renew_default(struct renew_rule *r);
 
 /* Take the [renew_info] table of path into the rule; false after an error. */
@@ -694,9 +702,9 @@ void due_free(struct due *d);
 /*
  * Write certs/<group>/<service>/Makefile (which file comes from which, and the
  * flags of each step) and request (subject and names, read by sslm-csr), and
- * the directories above them; each file only if its content changes.  False
- * after a complaint.
+ * the directories above them; each file only if its content changes.  EX_YES,
+ * or EX_USE or EX_TEMP after a complaint.
  */
-bool makefile_write(const struct site *site, const struct service *s);
+int makefile_write(const struct site *site, const struct service *s);
 
 #endif

@@ -1,4 +1,4 @@
-setup() { load helper; workdir; pki; }
+setup() { load helper; load pki; workdir; pki; }
 
 # left DIR: DIR holds the four files that it began with, and nothing else.
 left() { [ "$(ls -A "$1" | xargs)" = "cert.pem chain.pem csr.pem privkey.pem" ]; }

@@ -94,7 +94,9 @@ web=conf.d/example.com/web-ec
 	[ "$output" = /var/log/ssl-mgr/ssl-mgr/Logs ]
 	run -0 sslm-conf -p dns_xtra_ns
 	[ "${lines[3]}" = 208.67.222.222 ]
-	run -0 sslm-conf -g
+	run -2 sslm-conf -g
+	[[ $output == *"conf.d/example.com/mail-ec: 'le-dns' is an ACME CA"* ]]
+	[ ! -e certs/example.com ]
 	grep -qx "smtp	smtp2.internal.example.com" certs/servers
 	[ "$(wc -l <certs/servers)" = 5 ]
 }

@@ -15,7 +15,9 @@ refused() {
 	local what=$1
 	shift
 	run -2 sslm-csr -k k -o csr "$@"
-	[[ $output == "sslm-csr: "*"$what"* ]] && [ "${#lines[@]}" = 1 ] && [ ! -e csr ]
+	[[ $output == "sslm-csr: "*"$what"* ]]
+	[ "${#lines[@]}" = 1 ]
+	[ ! -e csr ]
 }
 
 @test "openssl and certtool read and verify a request" {

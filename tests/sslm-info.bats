@@ -1,4 +1,4 @@
-setup() { load helper; workdir; }
+setup() { load helper; load pki; workdir; }
 
 # has "label: value": a line of the output, the room between them aside.
 has() { grep -qxE " *$(sed 's/[][().*+?^$|\\{}]/\\&/g; s/: /: +/' <<< "$1")" <<< "$output" || { echo "missing: $1"; return 1; }; }

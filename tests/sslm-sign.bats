@@ -77,7 +77,9 @@ refused() {
 	local status=$1 what=$2
 	shift 2
 	run "-$status" sslm-sign -o out "$@"
-	[[ ${lines[0]} == "sslm-sign: "*"$what"* ]] && [ "${#lines[@]}" = 1 ] && [ -z "$(ls -A out)" ]
+	[[ ${lines[0]} == "sslm-sign: "*"$what"* ]]
+	[ "${#lines[@]}" = 1 ]
+	[ -z "$(ls -A out)" ]
 }
 
 @test "root, intermediate and leaf of every mix of kinds verify strictly, for openssl and GnuTLS" {
@@ -566,16 +568,27 @@ refused() {
 	refused 1 "cannot open the signer 'svc': No such file or directory" -s svc leaf.csr
 }
 
+@test "a leaf may sign itself, and is no CA" {
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out self.key
+	openssl req -new -key self.key -subj /CN=self.example.com \
+	    -addext subjectAltName=DNS:self.example.com -out self.csr
+	run -0 sslm-sign -t leaf -k self.key self.csr
+	openssl verify -x509_strict -CAfile cert.pem cert.pem
+	cmp cert.pem chain.pem
+	[ "$(ext basicConstraints)" = "critical CA:FALSE" ]
+	[ "$(ext subjectAltName)" = "DNS:self.example.com" ]
+	[ "$(ext extendedKeyUsage)" = "TLS Web Server Authentication, TLS Web Client Authentication" ]
+}
+
 @test "a root is signed by its own key" {
 	mkdir out
 	csr root /CN=Root
 	csr other /CN=Other
 	refused 1 "the key in 'other.key' is not that of the request 'root.csr'" -k other.key root.csr
 	refused 1 "'none': No such file or directory" -k none root.csr
-	refused 2 '-t leaf: a root is signed with -k' -t leaf -k root.key root.csr
-	refused 2 '-t ca: a root is signed with -k' -t ca -k root.key root.csr
+	refused 2 '-t ca: is signed with -s' -t ca -k root.key root.csr
 	root ca
-	refused 2 '-t root: a root is signed with -k' -t root -s ca root.csr
+	refused 2 '-t root: a root signs itself' -t root -s ca root.csr
 }
 
 @test "where the files go" {
@@ -583,7 +596,8 @@ refused() {
 	mkdir 'a dir' out
 	leaf
 	(umask 000 && sslm-sign -s ca leaf.csr)
-	[ -e cert.pem ] && [ -e chain.pem ]
+	[ -e cert.pem ]
+	[ -e chain.pem ]
 	mv leaf.csr 'a dir/csr.pem'
 	(umask 777 && sslm-sign -s ca 'a dir/csr.pem')
 	[ "$(ls -A 'a dir' | xargs)" = "cert.pem chain.pem csr.pem" ]

@@ -1,4 +1,4 @@
-setup() { load helper; workdir; pki; whole root int leaf; }
+setup() { load helper; load pki; workdir; pki; whole root int leaf; }
 
 # again [DIR [CA]]: the certificate of the set DIR by CA again, with $EXT, and its other files.
 again() { issue "${1:-leaf}" "${2:-int}" && whole "${1:-leaf}"; }
