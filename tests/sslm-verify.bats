@@ -21,6 +21,8 @@ no() {
 	run -0 sslm-verify leaf/cert.pem leaf/chain.pem leaf/fullchain.pem leaf/bundle.pem root/cert.pem
 	cp leaf/cert.pem alone.pem
 	no alone.pem "alone.pem: 'CN=www.example.com' stands alone: the certificate of its issuer is missing"
+	cp leaf/cert.pem leaf/fullchain.pem
+	no leaf/fullchain.pem "leaf/fullchain.pem: 'CN=www.example.com' stands alone"
 	run -2 sslm-verify leaf/csr.pem
 	run -2 sslm-verify leaf/privkey.pem
 }
@@ -122,6 +124,16 @@ no() {
 	BEGIN=20980101000000Z EXT=$EXT_LEAF$SANS again
 	no leaf "leaf/cert.pem: 'CN=www.example.com' is not valid before 2098-01-01 00:00 UTC"
 	no leaf/bundle.pem "leaf/bundle.pem: 'CN=www.example.com' is not valid before"
+}
+
+@test "the time is now, to the hour at least" {
+	at() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
+	BEGIN=$(at '-1 hour') END=$(at '+1 hour') EXT=$EXT_LEAF$SANS again
+	run -0 sslm-verify leaf leaf/cert.pem
+	BEGIN=$(at '-2 hours') END=$(at '-1 hour') EXT=$EXT_LEAF$SANS again
+	no leaf "leaf/cert.pem: 'CN=www.example.com' expired on "
+	BEGIN=$(at '+1 hour') END=$(at '+2 hours') EXT=$EXT_LEAF$SANS again
+	no leaf "leaf/cert.pem: 'CN=www.example.com' is not valid before"
 }
 
 @test "an expired intermediate, an expired root" {
@@ -254,6 +266,15 @@ no() {
 	cat leaf/cert.pem leaf/x.pem > leaf/fullchain.pem
 	cat leaf/privkey.pem leaf/fullchain.pem > leaf/bundle.pem
 	no leaf "malformed PEM in 'leaf/chain.pem'"
+}
+
+@test "octets behind a certificate, inside its block" {
+	{ openssl x509 -in root/cert.pem -outform DER; printf 'x'; } > der
+	{ echo '-----BEGIN CERTIFICATE-----'; base64 -w64 der; echo '-----END CERTIFICATE-----'; } > x.pem
+	run -2 sslm-verify x.pem
+	[[ $output == *"malformed certificate in 'x.pem'"* ]]
+	cp x.pem root/cert.pem
+	no root "malformed certificate in 'root/cert.pem'"
 }
 
 @test "one certificate in cert.pem, ten in all, nothing else" {
