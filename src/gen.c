@@ -68,9 +68,8 @@ is_half(const char *name)
 	return name[0] == '.' && n > 5 && strcmp(name + n - 4, ".new") == 0;
 }
 
-/* Does one of the links in dir point to the generation? */
-static bool
-linked(const char *dir, const char *generation)
+bool
+gen_linked(const char *dir, const char *generation)
 {
 	static const char *const links[] = {"curr", "next", "prev"};
 	char target[300];
@@ -106,7 +105,7 @@ prune(const char *dir, long keep)
 		bad = -1;
 	}
 	for (int i = n - 1; i >= 0; i--) {
-		if (is_half(e[i]->d_name) || (!linked(dir, e[i]->d_name) && keep-- <= 0)) {
+		if (is_half(e[i]->d_name) || (!gen_linked(dir, e[i]->d_name) && keep-- <= 0)) {
 			path = xasprintf("%s/%s", db, e[i]->d_name);
 			bad |= remove_set(path);
 			free(path);

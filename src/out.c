@@ -294,6 +294,18 @@ out_file(const char *path, mode_t mode, const void *buf, size_t len)
 	return ret;
 }
 
+/* rename(2) that never replaces. */
+static int
+rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* A file system that cannot; a kill in between leaves a second name. */
+	return link(from, to) == -1 ? -1 : unlink(from);
+}
+
 int
 out_new(const char *path, mode_t mode, const void *buf, size_t len)
 {
@@ -302,16 +314,17 @@ out_new(const char *path, mode_t mode, const void *buf, size_t len)
 	const char *verb;
 	int fd, ret = -1;
 
-	/* Never put off: link(2) tells whether something is there. */
+	/* Never put off: only the rename tells whether something is there. */
 	defer.on = false;
 	if ((fd = spool(name, mode, buf, len, &verb)) == -1) {
 		complain("cannot %s '%s':", verb, path);
 	} else {
-		if (link(name, path) == -1)
+		if (rename_new(name, path) == -1) {
 			complain("cannot create '%s':", path);
-		else
+			unlink(name);
+		} else {
 			ret = 1;
-		unlink(name);
+		}
 		close(fd);
 		if (ret == 1 && sync_dir(dir) == -1)
 			ret = -1;

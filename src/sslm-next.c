@@ -19,16 +19,18 @@ static char *
 new_generation(const char *dir)
 {
 	char when[STAMP_SIZE], *path, *gen;
-	bool made = false;
+	bool made = false, taken;
 
 	stamp(when, time(NULL));
 	for (int twin = 1; !made; twin++) {
 		gen = twin == 1 ? xasprintf("db/%s", when) : xasprintf("db/%s-%d", when, twin);
 		path = xasprintf("%s/%s", dir, gen);
-		made = mkdir(path, 0700) == 0;
+		/* A name that a dangling link has would bring that link to life. */
+		taken = gen_linked(dir, gen + 3);
+		made = !taken && mkdir(path, 0700) == 0;
 		if (made && chmod(path, 0750) == -1)
 			complain("cannot set the mode of '%s':", path);
-		if (!made && (errno != EEXIST || twin == 1000)) {
+		if (!made && !taken && (errno != EEXIST || twin == 1000)) {
 			complain("cannot make directory '%s':", path);
 			free(path);
 			free(gen);

@@ -38,6 +38,7 @@ dated() {
 	    '[req]' 'distinguished_name = n' '[n]' >"$dir/.cnf"
 	: >"$dir/.db"
 	openssl req -new -key "$dir/privkey.pem" -subj /CN=example.com -config "$dir/.cnf" \
+	    -addext "subjectAltName=${SANS:-DNS:example.com,DNS:www.example.com}" \
 	    -out "$dir/csr.pem"
 	openssl ca -batch -selfsign -config "$dir/.cnf" -keyfile "$dir/privkey.pem" -in "$dir/csr.pem" \
 	    -startdate "$(stamped "$from")" -enddate "$(stamped "$until")" \

@@ -158,7 +158,7 @@ wrong() {
 	wrong "s/sans = .*/sans = ['*.com']/" "wildcard"
 	wrong "s/sans = .*/sans = ['192.0.2.300']/" "'192.0.2.300' cannot"
 	wrong "s/sans = .*/sans = [1]/" "list of strings"
-	wrong "s/signing_ca = .*/signing_ca = 'nobody'/" "'signing_ca' is not in conf.d\/ca-info.conf"
+	wrong "s/signing_ca = .*/signing_ca = 'nobody'/" "'signing_ca' is not in conf.d/ca-info.conf"
 	wrong "s/^group = .*/group = 'example.org'/" "'group' is not the directory"
 	wrong "s/^service = .*/service = 'web'/" "'service' is not the name of the file"
 	wrong "1i dane_tls = [[25, 'tcp', 3, 1]]" "dane_tls has to be"
@@ -248,7 +248,7 @@ wrong() {
 	for bad in 'x;touch pwned' '$(shell touch pwned)' 'a b' 'a:b' 'a#b' 'a%b' 'a=b' '../up' '-x' \
 	    'a`id`' "a'b" 'define' 'include' 'Makefile' 'ALL' '~root' 'a..b' $'a\tb' "$(printf 'x%.0s' {1..65})"; do
 		cp $web "conf.d/example.com/${bad//\//_}" 2>/dev/null || true
-		run -2 sslm-conf -l "example.com:$bad,"
+		[ "$bad" = ALL ] || run -2 sslm-conf -l "example.com:$bad,"
 		printf '[[groups]]\nactive = true\ndomain = "x"\nservices = [%s]\n' \
 		    "$(jq -n --arg s "$bad" '$s')" >conf.d/ssl-mgr.conf
 		case $bad in
@@ -279,16 +279,16 @@ wrong() {
 
 @test "hostile values stay what they are: no shell and no make sees them" {
 	# shellcheck disable=SC2016
-	O='a $(shell touch pwned1) $$(touch pwned2) `touch pwned3` ; # : % \ "q" '"'"' ü'
+	O='$(shell touch pw) $$(touch pw) `touch pw` ; # : % \ "q" '"'"'ü'
 	printf "s/O = .*/O = %s/\n" "$(jq -n --arg s "$O" '$s' | sed 's/[\\/&]/\\&/g')" >expr
 	sed -i -f expr $web
 	m renew SERVICES='ca example.com:web-ec'
-	[ -z "$(ls pwned* 2>/dev/null)" ]
+	[ -z "$(ls pw 2>/dev/null)" ]
 	openssl x509 -in certs/example.com/web-ec/next/cert.pem -noout -subject -nameopt sep_multiline,utf8 |
 	    sed -n 's/^ *O=//p' >got
 	printf '%s\n' "$O" | diff - got
 	grep -qF "$O" certs/example.com/web-ec/request
-	run ! grep -rF pwned certs/example.com/web-ec/Makefile
+	run ! grep -rF pw certs/example.com/web-ec/Makefile
 }
 
 @test "the Makefile of a service says which file comes from which" {
