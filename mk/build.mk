@@ -2,7 +2,7 @@
 #
 # Reads:    PROGS (programs, src/NAME.c each), SHARED (modules in the archive),
 #           LIBS-NAME (libraries of one program besides libcrypto), CC, CFLAGS,
-#           CPPFLAGS, LDFLAGS, BIN, O (objects).
+#           CPPFLAGS, LDFLAGS, BIN, O (objects), V (1: show the commands).
 # Provides: all, and a rule for each program.
 #
 # CFLAGS is the user's; what the code needs and what hardens it is added.
@@ -25,13 +25,19 @@ LINK    := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 COMPILE  = $(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(HARDEN) $(FORTIFY) -MMD -MP $(CPPFLAGS) $(CFLAGS)
 LINKING  = $(CC) $(HARDEN) $(CFLAGS) $(LINK) $(LDFLAGS)
 
+# A word for each file, or the whole command with V=1.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@echo '  $1')
+
 all: $(PROGS:%=$(BIN)/%)
 $(BIN)/%: $O/%.o $O/shared.a $O/flags | $(BIN)
-	$(LINKING) -o $@ $(filter %.o %.a,$^) -lcrypto -lidn2 $(LIBS-$*)
+	$(call say,link $@)
+	$(Q)$(LINKING) -o $@ $(filter %.o %.a,$^) -lcrypto -lidn2 $(LIBS-$*)
 $O/shared.a: $(SHARED:%=$O/%.o)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $O/%.o: src/%.c $O/flags | $O
-	$(COMPILE) -c -o $@ $<
+	$(call say,cc $<)
+	$(Q)$(COMPILE) -c -o $@ $<
 $(BIN) $O:
 	mkdir -p $@
 

@@ -58,7 +58,7 @@ info_put(const char *dir, const char *event, time_t t)
 	}
 	stamp(when, t);
 	text = xasprintf("%s%s# %s : %s\n", old != NULL ? old : "",
-	    len > 0 && old[len - 1] != '\n' ? "\n" : "", event, when);
+	    old != NULL && len > 0 && old[len - 1] != '\n' ? "\n" : "", event, when);
 	if (out_file(path, 0644, text, strlen(text)) != -1)
 		ret = 0;
 	free(text);

@@ -62,7 +62,7 @@ append(const char *file, const char *line, size_t len)
 	close(fd);
 }
 
-static void
+static void PRINTF(1, 0)
 vsay(const char *fmt, va_list ap)
 {
 	const char *log = getenv("SSLM_LOG");

@@ -9,7 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-static void
+static void PRINTF(1, 0)
 vpem_complain(const char *fmt, va_list ap)
 {
 	unsigned long code = ERR_peek_last_error();

@@ -86,7 +86,7 @@ void day_hour(char buf[STAMP_SIZE], time_t t);
 
 /* A span for people, in its two largest units: "29d 4h", "3h 5m", "12s";
  * negative ones begin with '-'.  buf holds at least SPAN_SIZE bytes. */
-enum { SPAN_SIZE = 32 };
+enum { SPAN_SIZE = 48 };
 void span(char buf[SPAN_SIZE], int64_t seconds);
 
 /* ---- out.c: files, whole or not at all --------------------------------- */

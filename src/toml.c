@@ -8,7 +8,7 @@
 
 enum { MESSAGE_SIZE = 256 };
 
-static void
+static void PRINTF(3, 0)
 vfail(const struct parser *ps, unsigned line, const char *fmt, va_list ap)
 {
 	char text[MESSAGE_SIZE];

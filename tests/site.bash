@@ -54,4 +54,4 @@ in_use() {
 	ln -sfn db/20200101T000000Z "$dir/curr"
 }
 
-day=86400
+export day=86400
