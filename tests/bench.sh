@@ -58,6 +58,7 @@ quiet() {	# services
 	make renew >/dev/null 2>&1
 	make roll >/dev/null 2>&1
 	many "$1"
+	sync
 	make renew
 	ours=$(median make renew)
 	row "quiet make renew, $1 services" "$ours"
