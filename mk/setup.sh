@@ -5,7 +5,7 @@ set -eu
 
 build='make gcc libc6-dev libssl-dev libjansson-dev libidn2-dev util-linux'
 check='bats openssl gnutls-bin jq mandoc shellcheck clang clang-tidy libclang-rt-14-dev strace
-	procps python3-minimal'
+	procps python3-minimal xxd'
 
 root=''
 [ "$(id -u)" = 0 ] || root=sudo

@@ -47,6 +47,7 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 }
 
 @test "colour on a terminal alone, and not against the user's wish" {
+	script -qec true /dev/null || skip "no terminal to be had here"
 	in_use example.com/web-ec $((-90 * day)) -60
 	run -0 sslm-status
 	[[ $output != *$'\e['* ]]

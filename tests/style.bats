@@ -6,7 +6,7 @@ programs() { (cd "$TOP/src" && ls sslm-*.c) | sed 's/\.c$//'; echo sslm-mgr; }
 # The usage of a program and the SYNOPSIS of its manual, white space folded.
 used() { "$1" -h | sed 's/^usage: //' | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'; }
 told() {
-	mandoc -Tascii "$TOP/doc/$1.1" | col -bx |
+	mandoc -Tascii "$TOP/doc/$1.1" | sed $'s/.\b//g' |
 	    sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' | sed '1d;$d' | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'
 }
 
