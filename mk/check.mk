@@ -15,7 +15,7 @@ check: $(BATS:%=%.ok)	## run tests/; -j runs files side by side, T=file some
 .PHONY: $(BATS:%=%.ok)
 $(BATS:%=%.ok): %.ok: all
 	@mkdir -p $(dir $O/$*)
-	@SSLM_BIN='$(CURDIR)/$(BIN)' bats --tap $* > $O/$*.tap 2>&1; sed 's|^|$(notdir $*): |' $O/$*.tap | \
+	@LC_ALL=C.UTF-8 SSLM_BIN='$(CURDIR)/$(BIN)' bats --tap $* > $O/$*.tap 2>&1; sed 's|^|$(notdir $*): |' $O/$*.tap | \
 	    grep -v ': ok ' || :
 
 # A program that exits on error frees nothing, and LeakSanitizer would replace

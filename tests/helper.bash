@@ -5,8 +5,7 @@ bats_require_minimum_version 1.5.0
 
 TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 PATH=${SSLM_BIN:-$TOP/bin}:$PATH
-LC_ALL=C.UTF-8
-export TOP PATH LC_ALL
+export TOP PATH
 
 # A directory of the test's own, with a space in its path.
 workdir() {
