@@ -35,9 +35,10 @@ enum { EX_YES = 0, EX_NO = 1, EX_PERM = 1, EX_USE = 2, EX_TEMP = 75 };
 /* ---- msg.c: how a program begins, speaks and ends ---------------------- */
 
 /*
- * First call of every main(): umask 077, no core dumps, SIGPIPE ignored so
- * that a lost reader is a reported write error, and descriptors 0 to 2 open
- * (on /dev/null where the caller had closed them).
+ * First call of every main(): umask 077, no core dumps, SIGPIPE and SIGXFSZ
+ * ignored so that a lost reader, or a file above ulimit -f, is a reported
+ * write error, and descriptors 0 to 2 open (on /dev/null where the caller had
+ * closed them).
  */
 void start(void);
 
