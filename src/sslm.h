@@ -422,8 +422,8 @@ bool set_key_check(const char *path, EVP_PKEY *key, const X509 *cert);
  * The record that a generation keeps of itself, in dir/info, a line an event:
  * "# <event> : <stamp>".  info_get: when the last line whose event ends in
  * event happened, 0 if another program wrote it in its own way, -1 if there is
- * none.  info_issued: when the set was issued, by that record, or where another
- * program made the set by the time of its certificate's file.  info_put: add a
+ * none.  info_issued: when the set was issued, by that record, or where that
+ * does not tell by the time of its certificate's file.  info_put: add a
  * line; 0, or -1 after a complaint.
  */
 time_t info_get(const char *dir, const char *event);

@@ -83,6 +83,16 @@ issued_ago() {
 	[[ $output != *"the clock has changed"* ]]
 }
 
+@test "a record that was cut short does not end the wait" {
+	issue; sslm-roll; issue SERVICES=$web
+	cp $d/next/info kept
+	for n in $(seq 0 "$(stat -c %s kept)"); do
+		head -c "$n" kept >$d/next/info
+		run -75 sslm-roll -n $web
+		[[ $output == *"too soon"* ]] || { echo "$n octets: $output"; false; }
+	done
+}
+
 @test "an incomplete set is not rolled, whatever is missing" {
 	issue; sslm-roll; issue SERVICES=$web
 	gen=$(readlink $d/curr)
