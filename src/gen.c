@@ -81,7 +81,9 @@ gen_linked(const char *dir, const char *generation)
 
 		if (to != NULL && (slash = strrchr(to, '/')) != NULL)
 			to = slash + 1;
-		yes = to != NULL && strcmp(to, generation) == 0;
+		/* A link that cannot be read may lead anywhere. */
+		yes = to != NULL ? strcmp(to, generation) == 0 :
+		    errno != ENOENT && errno != EINVAL;
 		free(path);
 	}
 	return yes;

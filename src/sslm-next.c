@@ -30,7 +30,7 @@ new_generation(const char *dir)
 		made = !taken && mkdir(path, 0700) == 0;
 		if (made && chmod(path, 0750) == -1)
 			complain("cannot set the mode of '%s':", path);
-		if (!made && !taken && (errno != EEXIST || twin == 1000)) {
+		if (!made && ((!taken && errno != EEXIST) || twin == 1000)) {
 			complain("cannot make directory '%s':", path);
 			free(path);
 			free(gen);

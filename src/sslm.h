@@ -666,7 +666,8 @@ enum next_state { NEXT_NONE, NEXT_PART, NEXT_WHOLE };
 /* The state of dir/next: absent or dangling, begun, or complete. */
 enum next_state next_state(const char *dir);
 
-/* Does curr, next or prev of dir point to that generation, there or not? */
+/* Does curr, next or prev of dir point to that generation, there or not?  If
+ * one cannot be read, yes. */
 bool gen_linked(const char *dir, const char *generation);
 
 /* Remove a directory and the plain files in it; 0 or -1 after a complaint. */

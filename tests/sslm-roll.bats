@@ -172,6 +172,17 @@ issued_ago() {
 	[ ! -d "$d/db/20230101-10:00:00" ]
 }
 
+@test "where a link cannot be read, nothing is removed" {
+	command -v strace || skip "no strace"
+	issue; sslm-roll; issue SERVICES=$web; sslm-roll -qf $web
+	ls $d/db >before
+	strace -o trace -e trace=readlink -e inject=readlink:error=EIO "$(command -v sslm-roll)" -c -k 1 $web
+	ls $d/db | diff before -
+	ln -sfn "$(printf '%0400d' 1)/$(basename "$(readlink $d/prev)")" $d/prev
+	sslm-roll -c -k 1 $web
+	ls $d/db | diff before -
+}
+
 @test "-n says what would roll and changes nothing" {
 	issue
 	run -0 sslm-roll -n $web
