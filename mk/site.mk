@@ -36,6 +36,11 @@ export PATH    := $(if $(SSLM_BIN),$(SSLM_BIN):)$(if $(filter /%,$(MK)),,$(CURDI
 define begin
 set -uf; umask 077; bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
 [ -d certs ] || mkdir -m 755 certs || exit 75; \
+for f in .lock .due .status .exit; do \
+	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
+		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
+	fi; \
+done; \
 if [ -z "$${SSLM_LOCKED-}" ]; then \
 	exec 9>>certs/.lock; \
 	flock $(if $(WAIT),,-n) 9 || { \

@@ -198,6 +198,28 @@ teardown() { umount -l "$BATS_TEST_TMPDIR/a site/small" 2>/dev/null || true; }
 	whole next
 }
 
+@test "what is not a file in place of one of a run is neither waited for nor written to" {
+	ready_site
+	for f in .lock .due .status .exit; do
+		mv certs/$f kept
+		mkfifo certs/$f
+		run timeout 10 env -u MAKEFLAGS make renew
+		[ "$status" = 2 ]
+		[[ $output == *"'certs/$f' is not a regular file"* ]]
+		SSL_MGR_TOPDIR=$PWD run timeout 10 "$TOP/bin/sslm-mgr" -renew
+		[ "$status" != 0 ]
+		[ "$status" != 124 ]
+		rm certs/$f
+		echo precious >outside
+		ln -s ../outside certs/$f
+		run ! m renew
+		[ "$(cat outside)" = precious ]
+		rm certs/$f
+		mv kept certs/$f
+	done
+	m renew
+}
+
 # Programs that die with their whole run: the Nth program that is started dies
 # by SIGKILL at its Mth change to the file system, and everything around it too.
 deadly() {	# n m
