@@ -31,7 +31,8 @@ export PATH    := $(if $(SSLM_BIN),$(SSLM_BIN):)$(if $(filter /%,$(MK)),,$(CURDI
 
 # A run is one shell that holds certs/.lock on descriptor 9.  Every step
 # inherits it: killed or not, a run is over when its last process is gone, and
-# leaves nothing that has to be cleaned up.
+# leaves nothing that has to be cleaned up, but for the spool files of what it
+# was writing: certs/.exit, empty while a run is at work, tells the next one.
 # set -f: a '*' in SERVICES is a service name to us, not a file name.
 define begin
 set -uf; umask 077; bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
@@ -46,12 +47,14 @@ if [ -z "$${SSLM_LOCKED-}" ]; then \
 	flock $(if $(WAIT),,-n) 9 || { \
 		echo "sslm: another run is at work on this site" >&2; exit 75; }; \
 fi; \
-export SSLM_STATUS=certs/.status; : >certs/.status; echo 0 >certs/.exit
+was=; [ ! -s certs/.exit ] || read -r was <certs/.exit; : >certs/.exit; \
+[ "$$was" = 0 ] || find certs/ ! -type d -name '.*.new' -delete || bad=1; \
+export SSLM_STATUS=certs/.status; : >certs/.status
 endef
 
 # The programs have noted their failures in certs/.status.
 define end
-[ $$bad -eq 0 ] && [ ! -s certs/.status ] && exit 0; \
+[ $$bad -eq 0 ] && [ ! -s certs/.status ] && { echo 0 >certs/.exit; exit 0; }; \
 case $$(cut -d' ' -f1 certs/.status | sort -u | tr '\n' ' ') in \
 '2 ') bad=2 ;; '75 ') bad=75 ;; *) bad=1 ;; \
 esac; \

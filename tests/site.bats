@@ -275,6 +275,27 @@ killed_run() {
 	[ $kills -gt 30 ]
 }
 
+@test "a forced renewal killed at any point leaves nothing behind after a run that is not forced" {
+	command -v strace || skip "no strace"
+	ready_site
+	cp -a . ../ready
+	kills=0
+	for ((m = 1; ; m++)); do
+		rm -rf certs prod-certs
+		cp -a ../ready/certs ../ready/prod-certs .
+		deadly 3 "$m"
+		rm -f killed
+		SSLM_BIN=$PWD/deadly setsid env -u MAKEFLAGS make renew FORCE=1 >/dev/null 2>&1 || true
+		[ -e killed ] || break
+		kills=$((kills + 1))
+		m renew WAIT=1
+		whole curr
+		no_leftovers
+	done
+	echo "$kills kills"
+	[ $kills -gt 10 ]
+}
+
 @test "a roll killed at any point is finished by the next run, with a curr at every moment" {
 	command -v strace || skip "no strace"
 	ready_site
