@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum next_state
@@ -66,6 +67,17 @@ is_half(const char *name)
 	size_t n = strlen(name);
 
 	return name[0] == '.' && n > 5 && strcmp(name + n - 4, ".new") == 0;
+}
+
+bool
+link_or_none(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1 || S_ISLNK(st.st_mode))
+		return true;
+	complain("'%s' is not a link", path);
+	return false;
 }
 
 bool

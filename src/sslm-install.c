@@ -175,6 +175,8 @@ install_link(const char *prod, const struct service_id *id, const char *link)
 
 	if (done) {
 		;
+	} else if (!link_or_none(source)) {
+		ret = -1;
 	} else if (whole) {
 		ret = make_dirs(prod, id) == -1 || copy_set(from, to, base(gen), is_ca) == -1 ||
 		    put_link(prod, target, path) == -1 ? -1 : 1;

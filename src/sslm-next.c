@@ -77,7 +77,9 @@ open_next(const char *dir, const struct order *o)
 	enum next_state state = next_state(dir);
 	int ret = -1;
 
-	if (state == NEXT_WHOLE && !o->force && !o->anew)
+	if (!link_or_none(link))
+		ret = -1;
+	else if (state == NEXT_WHOLE && !o->force && !o->anew)
 		ret = 0;
 	else if (state == NEXT_PART && !o->anew)
 		ret = o->reuse && access(key, F_OK) == -1 && reuse_key(dir, "next") == -1 ? -1 : 1;

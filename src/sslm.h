@@ -666,6 +666,10 @@ enum next_state { NEXT_NONE, NEXT_PART, NEXT_WHOLE };
 /* The state of dir/next: absent or dangling, begun, or complete. */
 enum next_state next_state(const char *dir);
 
+/* Is path, which is to be curr, next or prev, a link or not there?  False after
+ * a complaint. */
+bool link_or_none(const char *path);
+
 /* Does curr, next or prev of dir point to that generation, there or not?  If
  * one cannot be read, yes. */
 bool gen_linked(const char *dir, const char *generation);

@@ -220,6 +220,24 @@ teardown() { umount -l "$BATS_TEST_TMPDIR/a site/small" 2>/dev/null || true; }
 	m renew
 }
 
+@test "a directory where a link belongs is said, not built in and passed over" {
+	site
+	mkdir -p $web/next
+	run -2 m renew
+	[[ $output == *"'$web/next' is not a link"* ]]
+	rmdir $web/next
+	m renew
+	cp -rL $web/next kept
+	rm $web/next
+	mv kept $web/next
+	run -2 m roll
+	[[ $output == *"'$web/next' is not a link"* ]]
+	[ -e $mail/curr/bundle.pem ]
+	mv $web/next $web/curr
+	run -2 m prod
+	[[ $output == *"'$web/curr' is not a link"* ]]
+}
+
 # Programs that die with their whole run: the Nth program that is started dies
 # by SIGKILL at its Mth change to the file system, and everything around it too.
 deadly() {	# n m
