@@ -127,20 +127,21 @@ current(const char *path, const char *target)
 	return link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
 }
 
+/* 1 if it is gone now, 0 if it was not there, -1 after a complaint. */
 static int
 drop_link(const char *path, const char *dir)
 {
 	struct stat st;
 
-	if (lstat(path, &st) == -1)
+	if (lstat(path, &st) == -1 && errno == ENOENT)
 		return 0;
-	if (S_ISDIR(st.st_mode))
-		return remove_set(path);
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return remove_set(path) == -1 ? -1 : 1;
 	if (unlink(path) == -1) {
 		complain("cannot remove '%s':", path);
 		return -1;
 	}
-	return sync_dir(dir);
+	return sync_dir(dir) == -1 ? -1 : 1;
 }
 
 static int
@@ -167,14 +168,17 @@ install_link(const char *prod, const struct service_id *id, const char *link)
 	char *bundle = xasprintf("%s/%s", source, set_name[SET_BUNDLE]), gen[300];
 	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcmp(id->group, "ca") == 0;
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
+	bool unknown = !there && errno != ENOENT && errno != EINVAL;
 	char *target = there ? xasprintf("db/%s", base(gen)) : NULL;
 	bool done = there && current(path, target);
 	bool whole = there && !done && access(bundle, F_OK) == 0;
-	struct stat st;
 	int ret = 0;
 
 	if (done) {
 		;
+	} else if (unknown) {
+		complain("cannot read the link '%s':", source);
+		ret = -1;
 	} else if (!link_or_none(source)) {
 		ret = -1;
 	} else if (whole) {
@@ -183,8 +187,8 @@ install_link(const char *prod, const struct service_id *id, const char *link)
 	} else if (!whole && is_curr && there) {
 		complain("'%s' is not complete; '%s' is left as it is", source, path);
 		ret = -1;
-	} else if (!whole && !is_curr && lstat(path, &st) == 0) {
-		ret = drop_link(path, to) == -1 ? -1 : 1;
+	} else if (!is_curr) {
+		ret = drop_link(path, to);
 	}
 	free(target);
 	free(bundle);
