@@ -63,6 +63,33 @@ setup() {
 	openssl x509 -in $p/curr/cert.pem -noout
 }
 
+@test "what is damaged in production is brought again, and damage at home is not" {
+	sslm-install -q
+	for f in privkey csr cert chain fullchain bundle; do
+		: >$p/curr/$f.pem
+		run -0 sslm-install
+		cmp $d/curr/$f.pem $p/curr/$f.pem
+		rm $p/curr/$f.pem
+		run -0 sslm-install
+		cmp $d/curr/$f.pem $p/curr/$f.pem
+	done
+	[ "$(stat -L -c %a $p/curr/privkey.pem $p/curr/cert.pem | xargs)" = "600 644" ]
+	echo '# more' >>$d/curr/info
+	run -0 sslm-install
+	cmp $d/curr/info $p/curr/info
+	cp -rL $p/curr kept
+	for f in privkey csr cert chain fullchain bundle; do
+		cp $d/curr/$f.pem good
+		: >$d/curr/$f.pem
+		run -75 sslm-install
+		[[ $output == *"$f.pem"* ]]
+		diff -r kept $p/curr
+		cat good >$d/curr/$f.pem
+	done
+	run -0 sslm-install
+	[ -z "$output" ]
+}
+
 @test "a link that cannot be read is an error, and nothing in production goes" {
 	command -v strace || skip "no strace"
 	sslm-install -q
