@@ -113,6 +113,7 @@ prune(const char *dir, long keep)
 	char *db = xasprintf("%s/db", dir), *path;
 	struct dirent **e;
 	int n = scandir(db, &e, prunable, versionsort), bad = 0;
+	bool removed = false;
 
 	if (n == -1 && errno != ENOENT) {
 		complain("cannot read directory '%s':", db);
@@ -122,10 +123,13 @@ prune(const char *dir, long keep)
 		if (is_half(e[i]->d_name) || (!gen_linked(dir, e[i]->d_name) && keep-- <= 0)) {
 			path = xasprintf("%s/%s", db, e[i]->d_name);
 			bad |= remove_set(path);
+			removed = true;
 			free(path);
 		}
 		free(e[i]);
 	}
+	if (removed && sync_dir(db) == -1)
+		bad = -1;
 	if (n >= 0)
 		free(e);
 	free(db);

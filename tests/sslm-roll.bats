@@ -172,6 +172,16 @@ issued_ago() {
 	[ ! -d "$d/db/20230101-10:00:00" ]
 }
 
+@test "a set that was removed is gone from the disk too" {
+	command -v strace || skip "no strace"
+	issue; sslm-roll
+	for _ in 1 2 3; do
+		issue SERVICES=$web
+		strace -y -o trace -e trace=fsync,rmdir "$(command -v sslm-roll)" -qf -k 1 $web
+	done
+	grep -A1 'rmdir("'$d/db/ trace | grep -q 'fsync(.*/web-ec/db>)'
+}
+
 @test "where a link cannot be read, nothing is removed" {
 	command -v strace || skip "no strace"
 	issue; sslm-roll; issue SERVICES=$web; sslm-roll -qf $web
