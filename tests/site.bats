@@ -89,6 +89,28 @@ keys_private() { run ! sh -c "find certs prod-certs \( -name privkey.pem -o -nam
 	[[ $output == *example.com/web-ec* && $output != *my-root* ]]
 }
 
+@test "SERVICES holds names and nothing else" {
+	ready_site
+	for s in -h -f '$(shell touch pwned)' '$(touch pwned)' '`touch pwned`' ';touch pwned' '*' ../..; do
+		for t in renew roll status due verify conf prod prune; do
+			run -2 m $t SERVICES="$s" FORCE=1
+		done
+	done
+	[ ! -L $web/next ]
+	run -2 m renew SERVICES='example.com:web-ec $(shell touch pwned)' FORCE=1
+	[ -e $web/next/bundle.pem ]
+	[ ! -e pwned ]
+	run -0 m due SERVICES='example.com:* ca:my-int' FORCE=1
+	[ "${#lines[@]}" = 3 ]
+}
+
+@test "make verify fails where the configuration does" {
+	ready_site
+	echo broken >>conf.d/ssl-mgr.conf
+	run -2 m verify
+	[[ $output == *"conf.d/ssl-mgr.conf:"* ]]
+}
+
 @test "a new name makes a new certificate; a comment does not" {
 	ready_site
 	echo '# new comment' >>conf.d/example.com/web-ec
