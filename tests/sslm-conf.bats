@@ -348,3 +348,11 @@ wrong() {
 	sed -i "s/sans = .*/sans = [$sans]/" conf.d/example.com/web-ec
 	run -0 sslm-conf
 }
+
+@test "a group may not have the name of a list in certs" {
+	cp -r "$TOP/conf.d" .
+	mkdir conf.d/services
+	sed -i "s/'example.com'/'services'/" conf.d/ssl-mgr.conf
+	run -2 sslm-conf -g
+	[[ $output == *"needs a 'domain' that can be the name of a directory"* ]]
+}
