@@ -25,28 +25,37 @@ endif
 
 .PHONY: renew roll status due verify conf prod prune keys copy csr cert ntoc
 
-export SERVICES
+# As it is written: a `$' in it is nothing to make.
+export override SERVICES := $(value SERVICES)
 export SSLM_MK := $(MK)
 export PATH    := $(if $(SSLM_BIN),$(SSLM_BIN):)$(if $(filter /%,$(MK)),,$(CURDIR)/)$(MK)/../bin:$(PATH)
 
 # A run is one shell that holds certs/.lock on descriptor 9.  Every step
 # inherits it: killed or not, a run is over when its last process is gone, and
-# leaves nothing that has to be cleaned up.
+# leaves nothing that has to be cleaned up, but for the spool files of what it
+# was writing: certs/.exit, empty while a run is at work, tells the next one.
 # set -f: a '*' in SERVICES is a service name to us, not a file name.
 define begin
 set -uf; umask 077; bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
 [ -d certs ] || mkdir -m 755 certs || exit 75; \
+for f in .lock .due .status .exit; do \
+	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
+		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
+	fi; \
+done; \
 if [ -z "$${SSLM_LOCKED-}" ]; then \
 	exec 9>>certs/.lock; \
 	flock $(if $(WAIT),,-n) 9 || { \
 		echo "sslm: another run is at work on this site" >&2; exit 75; }; \
 fi; \
-export SSLM_STATUS=certs/.status; : >certs/.status; echo 0 >certs/.exit
+was=; [ ! -s certs/.exit ] || read -r was <certs/.exit; : >certs/.exit; \
+[ "$$was" = 0 ] || find certs/ ! -type d -name '.*.new' -delete || bad=1; \
+export SSLM_STATUS=certs/.status; : >certs/.status
 endef
 
 # The programs have noted their failures in certs/.status.
 define end
-[ $$bad -eq 0 ] && [ ! -s certs/.status ] && exit 0; \
+[ $$bad -eq 0 ] && [ ! -s certs/.status ] && { echo 0 >certs/.exit; exit 0; }; \
 case $$(cut -d' ' -f1 certs/.status | sort -u | tr '\n' ' ') in \
 '2 ') bad=2 ;; '75 ') bad=75 ;; *) bad=1 ;; \
 esac; \
@@ -54,12 +63,12 @@ echo $$bad >certs/.exit; exit $$bad
 endef
 
 # The files of the services in certs/.due; one that fails leaves the others.
-make = $(MAKE) $(if $(V),,-s) -k -f "$$SSLM_MK/service.mk"
+make = $(MAKE) $(if $(V),,-s) -k -f "$$SSLM_MK/service.mk" SERVICES=
 
 # A single step of a renewal, whatever is due, for who goes by hand.
 define step
 $(begin); : >certs/.due; \
-sslm-conf -g -o certs/.due -m "$$SSLM_MK" $$SERVICES || bad=1; \
+sslm-conf -g -o certs/.due -m "$$SSLM_MK" -- $$SERVICES || bad=1; \
 sslm-next $1 $(if $(FORCE),-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
 [ ! -s certs/.due ] || $(make) $2 || bad=1; \
 $(end)
@@ -67,7 +76,7 @@ endef
 
 # Not if the site's own file is wrong, which has been said before this.
 install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && \
-	{ sslm-install $$quiet $$SERVICES || bad=1; }
+	{ sslm-install $$quiet -- $$SERVICES || bad=1; }
 
 ## renew: a next set for every service that is due; curr stays in use
 ifdef DRY
@@ -75,7 +84,7 @@ renew keys copy csr cert: due
 else
 renew:
 	+@$(begin); : >certs/.due; \
-	sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$quiet -o certs/.due $$SERVICES; \
+	sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$quiet -o certs/.due -- $$SERVICES; \
 	[ $$? -lt 2 ] || bad=1; \
 	if [ -s certs/.due ]; then \
 		sslm-conf -g -i certs/.due -o certs/.due -m "$$SSLM_MK" || bad=1; \
@@ -104,33 +113,34 @@ endif
 ## roll: next becomes curr, where it may
 roll:
 ifdef DRY
-	@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) $$SERVICES
+	@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) -- $$SERVICES
 else
 	@$(begin); \
 	sslm-roll $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) \
-	    $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$quiet $$SERVICES || bad=1; \
+	    $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$quiet -- $$SERVICES || bad=1; \
 	$(install); $(end)
 endif
 
 ## status: every certificate with its dates; V=1 for more
 status:
-	@set -f; sslm-status $(if $(V),-v) $$SERVICES
+	@set -f; sslm-status $(if $(V),-v) -- $$SERVICES
 
 ## due: which services want a renewal, and why; does nothing
 due:
-	@set -f; sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$SERVICES || [ $$? -eq 1 ]
+	@set -f; sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) -- $$SERVICES || [ $$? -eq 1 ]
 
 ## verify: do the sets in use fit together, chains, names and dates?
 verify:
-	@set -f; sslm-conf -l $$SERVICES | sed 's|.*|certs/&/curr|' | xargs -r sslm-verify
+	@set -f; list=$$(sslm-conf -l -- $$SERVICES) || exit; \
+	echo "$$list" | sed '/./!d; s|.*|certs/&/curr|' | xargs -r sslm-verify
 
 ## conf: check conf.d and write the generated files of every service
 conf:
-	@$(begin); sslm-conf -g -m "$$SSLM_MK" $$SERVICES || bad=1; $(end)
+	@$(begin); sslm-conf -g -m "$$SSLM_MK" -- $$SERVICES || bad=1; $(end)
 
 ## ntoc: next becomes curr at once, here alone
 ntoc:
-	@$(begin); sslm-roll -f $$quiet $$SERVICES || bad=1; $(end)
+	@$(begin); sslm-roll -f $$quiet -- $$SERVICES || bad=1; $(end)
 
 ## prod: bring what is missing to the production directory
 prod:
@@ -138,4 +148,4 @@ prod:
 
 ## prune: remove old sets but for the newest CLEAN_KEEP
 prune:
-	@$(begin); sslm-roll -c $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$SERVICES || bad=1; $(end)
+	@$(begin); sslm-roll -c $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) -- $$SERVICES || bad=1; $(end)

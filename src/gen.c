@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum next_state
@@ -69,6 +70,17 @@ is_half(const char *name)
 }
 
 bool
+link_or_none(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1 || S_ISLNK(st.st_mode))
+		return true;
+	complain("'%s' is not a link", path);
+	return false;
+}
+
+bool
 gen_linked(const char *dir, const char *generation)
 {
 	static const char *const links[] = {"curr", "next", "prev"};
@@ -81,7 +93,9 @@ gen_linked(const char *dir, const char *generation)
 
 		if (to != NULL && (slash = strrchr(to, '/')) != NULL)
 			to = slash + 1;
-		yes = to != NULL && strcmp(to, generation) == 0;
+		/* A link that cannot be read may lead anywhere. */
+		yes = to != NULL ? strcmp(to, generation) == 0 :
+		    errno != ENOENT && errno != EINVAL;
 		free(path);
 	}
 	return yes;
@@ -99,6 +113,7 @@ prune(const char *dir, long keep)
 	char *db = xasprintf("%s/db", dir), *path;
 	struct dirent **e;
 	int n = scandir(db, &e, prunable, versionsort), bad = 0;
+	bool removed = false;
 
 	if (n == -1 && errno != ENOENT) {
 		complain("cannot read directory '%s':", db);
@@ -108,10 +123,13 @@ prune(const char *dir, long keep)
 		if (is_half(e[i]->d_name) || (!gen_linked(dir, e[i]->d_name) && keep-- <= 0)) {
 			path = xasprintf("%s/%s", db, e[i]->d_name);
 			bad |= remove_set(path);
+			removed = true;
 			free(path);
 		}
 		free(e[i]);
 	}
+	if (removed && sync_dir(db) == -1)
+		bad = -1;
 	if (n >= 0)
 		free(e);
 	free(db);

@@ -37,7 +37,7 @@ info_issued(const char *dir)
 	time_t t = info_get(dir, "issued");
 	struct stat st;
 
-	if (t == -1)
+	if (t <= 0)	/* none, or one that says nothing */
 		t = stat(cert, &st) == 0 ? st.st_mtime : time(NULL);
 	free(cert);
 	return t;

@@ -105,7 +105,7 @@ name_safe(const char *s)
 {
 	static const char *const taken[] = {"all", "cb", "clean", "curr", "db", "define",
 	    "dh", "endif", "export", "ifdef", "include", "makefile", "next", "override", "prev",
-	    "renew", "roll", "status", "undefine", "unexport", "vpath"};
+	    "renew", "roll", "servers", "services", "status", "undefine", "unexport", "vpath"};
 	size_t n = strlen(s);
 
 	if (n == 0 || n > SAFE_MAX || !isalnum((unsigned char)s[0]) || strstr(s, "..") != NULL)

@@ -152,16 +152,14 @@ add_name(struct service *s, char *name)
 			free(name);
 			return true;
 		}
-	if (s->nnames == NAMES_MAX) {
-		free(name);
-		complain("%s: more than %d names", s->path, NAMES_MAX);
-		return false;
-	}
 	if ((s->nnames & (s->nnames - 1)) == 0)
 		s->names = xreallocarray(s->names, s->nnames == 0 ? 1 : 2 * s->nnames,
 		    sizeof(*s->names));
 	s->names[s->nnames++] = name;
-	return true;
+	if (s->nnames <= NAMES_MAX)
+		return true;
+	complain("%s: more than %d names", s->path, NAMES_MAX);
+	return false;
 }
 
 static bool
@@ -176,7 +174,7 @@ check_names(struct service *s, const struct toml *table)
 		return fault(s, table, "CN", "is missing");
 	if (!s->is_ca && s->cn != NULL && (name = name_canon(s->cn, &why)) != NULL)
 		ok = add_name(s, name);
-	while (!s->is_ca && (san = conf_next(s->sans, &at)) != NULL) {
+	while (!s->is_ca && s->nnames <= NAMES_MAX && (san = conf_next(s->sans, &at)) != NULL) {
 		if (san[0] == '\0')
 			continue;
 		if ((name = name_canon(san, &why)) == NULL) {

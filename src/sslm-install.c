@@ -30,6 +30,10 @@ is_private(const char *file)
 	return strcmp(file, set_name[SET_KEY]) == 0 || strcmp(file, set_name[SET_BUNDLE]) == 0;
 }
 
+/* What a set may hold besides the files of its issuance. */
+static const char *const more[] = {"tlsa.rr", "info"};
+enum { MORE_N = sizeof(more) / sizeof(more[0]) };
+
 /* One file of a set, if it is there, with the mode that it has; 0 or -1. */
 static int
 copy_file(const char *from, const char *to, const char *file)
@@ -55,28 +59,29 @@ copy_file(const char *from, const char *to, const char *file)
 /*
  * The generation gen of from/db as to/db/gen: filled under another name, which
  * what a killed run left of it has to give way to, and renamed when it is
- * complete.  A CA's private key stays where it is.
+ * complete.  If it is there, what differs is replaced, file by file: that is
+ * info, to which a roll adds, or something damaged.  A CA's private key stays
+ * where it is.
  */
 static int
 copy_set(const char *from, const char *to, const char *gen, bool is_ca)
 {
-	static const char *const more[] = {"tlsa.rr", "info"};
 	char *set = xasprintf("%s/db/%s", from, gen), *whole = xasprintf("%s/db/%s", to, gen);
 	char *half = xasprintf("%s/db/.%s.new", to, gen);
 	struct stat st;
-	int bad = 0;
+	bool there = lstat(whole, &st) == 0;
+	const char *into = there ? whole : half;
+	/* A damaged set must not replace a good one. */
+	bool bad = there ? set_check(set, time(NULL)) != EX_YES :
+	    remove_set(half) == -1 || make_dir(half, 0750) == -1;
 
-	if (lstat(whole, &st) == 0) {
-		bad = copy_file(set, whole, "info");	/* a roll adds to it */
-	} else {
-		bad = remove_set(half) == -1 || make_dir(half, 0750) == -1;
-		for (size_t i = 0; !bad && i < SET_N; i++)
-			if (!is_ca || !is_private(set_name[i]))
-				bad = copy_file(set, half, set_name[i]) == -1;
-		for (size_t i = 0; !bad && i < sizeof(more) / sizeof(more[0]); i++)
-			bad = copy_file(set, half, more[i]) == -1;
+	for (size_t i = 0; !bad && i < SET_N; i++)
+		if (!is_ca || !is_private(set_name[i]))
+			bad = copy_file(set, into, set_name[i]) == -1;
+	for (size_t i = 0; !bad && i < MORE_N; i++)
+		bad = copy_file(set, into, more[i]) == -1;
+	if (!there)
 		bad = bad || out_rename(half, whole) == -1;
-	}
 	free(half);
 	free(whole);
 	free(set);
@@ -118,29 +123,49 @@ put_link(const char *prod, const char *target, const char *path)
 	return out_link(target, path);
 }
 
-/* Is the production link already what it should be? */
+/* Is a file in production as long as that of the set?  Whoever cuts a file short
+ * or adds to it is found by this, without reading all of them in every run. */
 static bool
-current(const char *path, const char *target)
+as_long(const char *source, const char *path, const char *file)
 {
-	char have[300];
+	char *in = xasprintf("%s/%s", source, file), *out = xasprintf("%s/%s", path, file);
+	struct stat a, b;
+	bool in_there = stat(in, &a) == 0, out_there = stat(out, &b) == 0;
 
-	return link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
+	free(in);
+	free(out);
+	return in_there == out_there && (!in_there || (S_ISREG(b.st_mode) && a.st_size == b.st_size));
 }
 
+/* Is the production link, and what it leads to, already what it should be? */
+static bool
+current(const char *source, const char *path, const char *target, bool is_ca)
+{
+	char have[300];
+	bool yes = link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
+
+	for (size_t i = 0; yes && i < SET_N; i++)
+		yes = (is_ca && is_private(set_name[i])) || as_long(source, path, set_name[i]);
+	for (size_t i = 0; yes && i < MORE_N; i++)
+		yes = as_long(source, path, more[i]);
+	return yes;
+}
+
+/* 1 if it is gone now, 0 if it was not there, -1 after a complaint. */
 static int
 drop_link(const char *path, const char *dir)
 {
 	struct stat st;
 
-	if (lstat(path, &st) == -1)
+	if (lstat(path, &st) == -1 && errno == ENOENT)
 		return 0;
-	if (S_ISDIR(st.st_mode))
-		return remove_set(path);
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return remove_set(path) == -1 ? -1 : 1;
 	if (unlink(path) == -1) {
 		complain("cannot remove '%s':", path);
 		return -1;
 	}
-	return sync_dir(dir);
+	return sync_dir(dir) == -1 ? -1 : 1;
 }
 
 static int
@@ -167,22 +192,27 @@ install_link(const char *prod, const struct service_id *id, const char *link)
 	char *bundle = xasprintf("%s/%s", source, set_name[SET_BUNDLE]), gen[300];
 	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcmp(id->group, "ca") == 0;
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
+	bool unknown = !there && errno != ENOENT && errno != EINVAL;
 	char *target = there ? xasprintf("db/%s", base(gen)) : NULL;
-	bool done = there && current(path, target);
+	bool done = there && current(source, path, target, is_ca);
 	bool whole = there && !done && access(bundle, F_OK) == 0;
-	struct stat st;
 	int ret = 0;
 
 	if (done) {
 		;
+	} else if (unknown) {
+		complain("cannot read the link '%s':", source);
+		ret = -1;
+	} else if (!link_or_none(source)) {
+		ret = -1;
 	} else if (whole) {
 		ret = make_dirs(prod, id) == -1 || copy_set(from, to, base(gen), is_ca) == -1 ||
 		    put_link(prod, target, path) == -1 ? -1 : 1;
 	} else if (!whole && is_curr && there) {
 		complain("'%s' is not complete; '%s' is left as it is", source, path);
 		ret = -1;
-	} else if (!whole && !is_curr && lstat(path, &st) == 0) {
-		ret = drop_link(path, to) == -1 ? -1 : 1;
+	} else if (!is_curr) {
+		ret = drop_link(path, to);
 	}
 	free(target);
 	free(bundle);

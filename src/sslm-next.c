@@ -30,7 +30,7 @@ new_generation(const char *dir)
 		made = !taken && mkdir(path, 0700) == 0;
 		if (made && chmod(path, 0750) == -1)
 			complain("cannot set the mode of '%s':", path);
-		if (!made && !taken && (errno != EEXIST || twin == 1000)) {
+		if (!made && ((!taken && errno != EEXIST) || twin == 1000)) {
 			complain("cannot make directory '%s':", path);
 			free(path);
 			free(gen);
@@ -77,7 +77,9 @@ open_next(const char *dir, const struct order *o)
 	enum next_state state = next_state(dir);
 	int ret = -1;
 
-	if (state == NEXT_WHOLE && !o->force && !o->anew)
+	if (!link_or_none(link))
+		ret = -1;
+	else if (state == NEXT_WHOLE && !o->force && !o->anew)
 		ret = 0;
 	else if (state == NEXT_PART && !o->anew)
 		ret = o->reuse && access(key, F_OK) == -1 && reuse_key(dir, "next") == -1 ? -1 : 1;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -62,14 +61,12 @@ switch_links(const char *dir)
 {
 	char *curr = xasprintf("%s/curr", dir), *next = xasprintf("%s/next", dir);
 	char *prev = xasprintf("%s/prev", dir), old[300];
-	struct stat st;
 	int ret = EX_YES;
 
-	if (link_target(curr, old, sizeof(old)) != NULL && out_link(old, prev) == -1) {
-		ret = EX_TEMP;
-	} else if (lstat(curr, &st) == 0 && !S_ISLNK(st.st_mode)) {
-		complain("'%s' is not a link", curr);
+	if (!link_or_none(next) || !link_or_none(curr)) {
 		ret = EX_PERM;
+	} else if (link_target(curr, old, sizeof(old)) != NULL && out_link(old, prev) == -1) {
+		ret = EX_TEMP;
 	} else if (rename(next, curr) == -1) {
 		complain("cannot rename '%s' to '%s':", next, curr);
 		ret = EX_TEMP;

@@ -35,9 +35,10 @@ enum { EX_YES = 0, EX_NO = 1, EX_PERM = 1, EX_USE = 2, EX_TEMP = 75 };
 /* ---- msg.c: how a program begins, speaks and ends ---------------------- */
 
 /*
- * First call of every main(): umask 077, no core dumps, SIGPIPE ignored so
- * that a lost reader is a reported write error, and descriptors 0 to 2 open
- * (on /dev/null where the caller had closed them).
+ * First call of every main(): umask 077, no core dumps, SIGPIPE and SIGXFSZ
+ * ignored so that a lost reader, or a file above ulimit -f, is a reported
+ * write error, and descriptors 0 to 2 open (on /dev/null where the caller had
+ * closed them).
  */
 void start(void);
 
@@ -421,8 +422,8 @@ bool set_key_check(const char *path, EVP_PKEY *key, const X509 *cert);
  * The record that a generation keeps of itself, in dir/info, a line an event:
  * "# <event> : <stamp>".  info_get: when the last line whose event ends in
  * event happened, 0 if another program wrote it in its own way, -1 if there is
- * none.  info_issued: when the set was issued, by that record, or where another
- * program made the set by the time of its certificate's file.  info_put: add a
+ * none.  info_issued: when the set was issued, by that record, or where that
+ * does not tell by the time of its certificate's file.  info_put: add a
  * line; 0, or -1 after a complaint.
  */
 time_t info_get(const char *dir, const char *event);
@@ -665,7 +666,12 @@ enum next_state { NEXT_NONE, NEXT_PART, NEXT_WHOLE };
 /* The state of dir/next: absent or dangling, begun, or complete. */
 enum next_state next_state(const char *dir);
 
-/* Does curr, next or prev of dir point to that generation, there or not? */
+/* Is path, which is to be curr, next or prev, a link or not there?  False after
+ * a complaint. */
+bool link_or_none(const char *path);
+
+/* Does curr, next or prev of dir point to that generation, there or not?  If
+ * one cannot be read, yes. */
 bool gen_linked(const char *dir, const char *generation);
 
 /* Remove a directory and the plain files in it; 0 or -1 after a complaint. */

@@ -89,6 +89,28 @@ keys_private() { run ! sh -c "find certs prod-certs \( -name privkey.pem -o -nam
 	[[ $output == *example.com/web-ec* && $output != *my-root* ]]
 }
 
+@test "SERVICES holds names and nothing else" {
+	ready_site
+	for s in -h -f '$(shell touch pwned)' '$(touch pwned)' '`touch pwned`' ';touch pwned' '*' ../..; do
+		for t in renew roll status due verify conf prod prune; do
+			run -2 m $t SERVICES="$s" FORCE=1
+		done
+	done
+	[ ! -L $web/next ]
+	run -2 m renew SERVICES='example.com:web-ec $(shell touch pwned)' FORCE=1
+	[ -e $web/next/bundle.pem ]
+	[ ! -e pwned ]
+	run -0 m due SERVICES='example.com:* ca:my-int' FORCE=1
+	[ "${#lines[@]}" = 3 ]
+}
+
+@test "make verify fails where the configuration does" {
+	ready_site
+	echo broken >>conf.d/ssl-mgr.conf
+	run -2 m verify
+	[[ $output == *"conf.d/ssl-mgr.conf:"* ]]
+}
+
 @test "a new name makes a new certificate; a comment does not" {
 	ready_site
 	echo '# new comment' >>conf.d/example.com/web-ec
@@ -198,6 +220,46 @@ teardown() { umount -l "$BATS_TEST_TMPDIR/a site/small" 2>/dev/null || true; }
 	whole next
 }
 
+@test "what is not a file in place of one of a run is neither waited for nor written to" {
+	ready_site
+	for f in .lock .due .status .exit; do
+		mv certs/$f kept
+		mkfifo certs/$f
+		run timeout 10 env -u MAKEFLAGS make renew
+		[ "$status" = 2 ]
+		[[ $output == *"'certs/$f' is not a regular file"* ]]
+		SSL_MGR_TOPDIR=$PWD run timeout 10 "$TOP/bin/sslm-mgr" -renew
+		[ "$status" != 0 ]
+		[ "$status" != 124 ]
+		rm certs/$f
+		echo precious >outside
+		ln -s ../outside certs/$f
+		run ! m renew
+		[ "$(cat outside)" = precious ]
+		rm certs/$f
+		mv kept certs/$f
+	done
+	m renew
+}
+
+@test "a directory where a link belongs is said, not built in and passed over" {
+	site
+	mkdir -p $web/next
+	run -2 m renew
+	[[ $output == *"'$web/next' is not a link"* ]]
+	rmdir $web/next
+	m renew
+	cp -rL $web/next kept
+	rm $web/next
+	mv kept $web/next
+	run -2 m roll
+	[[ $output == *"'$web/next' is not a link"* ]]
+	[ -e $mail/curr/bundle.pem ]
+	mv $web/next $web/curr
+	run -2 m prod
+	[[ $output == *"'$web/curr' is not a link"* ]]
+}
+
 # Programs that die with their whole run: the Nth program that is started dies
 # by SIGKILL at its Mth change to the file system, and everything around it too.
 deadly() {	# n m
@@ -251,6 +313,27 @@ killed_run() {
 	done
 	echo "$kills kills"
 	[ $kills -gt 30 ]
+}
+
+@test "a forced renewal killed at any point leaves nothing behind after a run that is not forced" {
+	command -v strace || skip "no strace"
+	ready_site
+	cp -a . ../ready
+	kills=0
+	for ((m = 1; ; m++)); do
+		rm -rf certs prod-certs
+		cp -a ../ready/certs ../ready/prod-certs .
+		deadly 3 "$m"
+		rm -f killed
+		SSLM_BIN=$PWD/deadly setsid env -u MAKEFLAGS make renew FORCE=1 >/dev/null 2>&1 || true
+		[ -e killed ] || break
+		kills=$((kills + 1))
+		m renew WAIT=1
+		whole curr
+		no_leftovers
+	done
+	echo "$kills kills"
+	[ $kills -gt 10 ]
 }
 
 @test "a roll killed at any point is finished by the next run, with a curr at every moment" {

@@ -337,3 +337,22 @@ wrong() {
 	mkdir conf.d/ca-info.conf
 	run -2 sslm-conf
 }
+
+@test "too many names are one message, not one for each" {
+	cp -r "$TOP/conf.d" .
+	sans=$(for i in $(seq 1500); do printf "'a%d.example.com'," "$i"; done)
+	sed -i "s/sans = .*/sans = [$sans]/" conf.d/example.com/web-ec
+	run -2 sslm-conf
+	[ "$output" = "sslm-conf: conf.d/example.com/web-ec: more than 1000 names" ]
+	sans=$(for i in $(seq 999); do printf "'a%d.example.com'," "$i"; done)
+	sed -i "s/sans = .*/sans = [$sans]/" conf.d/example.com/web-ec
+	run -0 sslm-conf
+}
+
+@test "a group may not have the name of a list in certs" {
+	cp -r "$TOP/conf.d" .
+	mkdir conf.d/services
+	sed -i "s/'example.com'/'services'/" conf.d/ssl-mgr.conf
+	run -2 sslm-conf -g
+	[[ $output == *"needs a 'domain' that can be the name of a directory"* ]]
+}

@@ -83,3 +83,9 @@ text() { openssl pkey -in "$1" -noout -text; }
 	grep -q "cannot create 'k'" out
 	[ "$(cat .k.new)" = ours ]
 }
+
+@test "a file above ulimit -f is an error with a name, and leaves nothing" {
+	run -75 bash -c 'ulimit -f 0; sslm-genkey -o k'
+	[[ $output == *"cannot write 'k': File too large"* ]]
+	[ -z "$(ls -A)" ]
+}

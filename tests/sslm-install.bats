@@ -63,6 +63,50 @@ setup() {
 	openssl x509 -in $p/curr/cert.pem -noout
 }
 
+@test "what is damaged in production is brought again, and damage at home is not" {
+	sslm-install -q
+	for f in privkey csr cert chain fullchain bundle; do
+		: >$p/curr/$f.pem
+		run -0 sslm-install
+		cmp $d/curr/$f.pem $p/curr/$f.pem
+		rm $p/curr/$f.pem
+		run -0 sslm-install
+		cmp $d/curr/$f.pem $p/curr/$f.pem
+	done
+	[ "$(stat -L -c %a $p/curr/privkey.pem $p/curr/cert.pem | xargs)" = "600 644" ]
+	echo '# more' >>$d/curr/info
+	run -0 sslm-install
+	cmp $d/curr/info $p/curr/info
+	cp -rL $p/curr kept
+	for f in privkey csr cert chain fullchain bundle; do
+		cp $d/curr/$f.pem good
+		: >$d/curr/$f.pem
+		run -75 sslm-install
+		[[ $output == *"$f.pem"* ]]
+		diff -r kept $p/curr
+		cat good >$d/curr/$f.pem
+	done
+	run -0 sslm-install
+	[ -z "$output" ]
+}
+
+@test "a link that cannot be read is an error, and nothing in production goes" {
+	command -v strace || skip "no strace"
+	sslm-install -q
+	m renew FORCE=1 SERVICES=example.com:web-ec
+	find prod-certs | sort >before
+	for link in $d/curr $d/next; do
+		run -75 strace -o trace -P $link -e inject=readlink:error=EIO "$(command -v sslm-install)"
+		[[ $output == *"cannot read the link '$link': Input/output error"* ]]
+	done
+	find prod-certs | sort | diff before -
+	strace -o trace -P $p/curr -e inject=readlink:error=EIO "$(command -v sslm-install)"
+	find prod-certs | sort | diff before -
+	sslm-roll -qf example.com:web-ec
+	run -75 strace -o trace -P $p/next -e inject=%lstat:error=EIO -e inject=unlink:error=EIO "$(command -v sslm-install)"
+	[[ $output == *"cannot remove '$p/next': Input/output error"* ]]
+}
+
 @test "the real directories of ssl-mgr give way to links, and nothing is lost before" {
 	mkdir -p $p
 	cp -rL $d/curr $p/curr

@@ -83,6 +83,16 @@ issued_ago() {
 	[[ $output != *"the clock has changed"* ]]
 }
 
+@test "a record that was cut short does not end the wait" {
+	issue; sslm-roll; issue SERVICES=$web
+	cp $d/next/info kept
+	for n in $(seq 0 "$(stat -c %s kept)"); do
+		head -c "$n" kept >$d/next/info
+		run -75 sslm-roll -n $web
+		[[ $output == *"too soon"* ]] || { echo "$n octets: $output"; false; }
+	done
+}
+
 @test "an incomplete set is not rolled, whatever is missing" {
 	issue; sslm-roll; issue SERVICES=$web
 	gen=$(readlink $d/curr)
@@ -160,6 +170,27 @@ issued_ago() {
 	[ "$(ls $d/db | sort | head -1)" = "20240101-10:00:00" ]
 	[ -d $d/db/mine ]
 	[ ! -d "$d/db/20230101-10:00:00" ]
+}
+
+@test "a set that was removed is gone from the disk too" {
+	command -v strace || skip "no strace"
+	issue; sslm-roll
+	for _ in 1 2 3; do
+		issue SERVICES=$web
+		strace -y -o trace -e trace=fsync,rmdir "$(command -v sslm-roll)" -qf -k 1 $web
+	done
+	grep -A1 'rmdir("'$d/db/ trace | grep -q 'fsync(.*/web-ec/db>)'
+}
+
+@test "where a link cannot be read, nothing is removed" {
+	command -v strace || skip "no strace"
+	issue; sslm-roll; issue SERVICES=$web; sslm-roll -qf $web
+	ls $d/db >before
+	strace -o trace -e trace=readlink -e inject=readlink:error=EIO "$(command -v sslm-roll)" -c -k 1 $web
+	ls $d/db | diff before -
+	ln -sfn "$(printf '%0400d' 1)/$(basename "$(readlink $d/prev)")" $d/prev
+	sslm-roll -c -k 1 $web
+	ls $d/db | diff before -
 }
 
 @test "-n says what would roll and changes nothing" {
