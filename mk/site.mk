@@ -19,7 +19,9 @@ SHELL     := /bin/sh
 MK        ?= certs/.mk
 
 # `make -n' shows what is due.  Lines with a make in them would run even so.
-ifneq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+# The letters that make was given are the first word and have no dash; what a
+# Makefile has appended, such as --no-print-directory, has.
+ifneq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
 DRY := 1
 endif
 
