@@ -124,7 +124,9 @@ due:
 
 ## verify: do the sets in use fit together, chains, names and dates?
 verify:
-	@set -f; sslm-conf -l $$SERVICES | sed 's|.*|certs/&/curr|' | xargs -r sslm-verify
+	@set -f; bad=0; list=$$(sslm-conf -l $$SERVICES) || bad=2; \
+	[ -z "$$list" ] || echo "$$list" | sed 's|.*|certs/&/curr|' | xargs sslm-verify || bad=1; \
+	exit $$bad
 
 ## conf: check conf.d and write the generated files of every service
 conf:

@@ -308,6 +308,14 @@ killed_run() {
 	run -2 m verify
 }
 
+@test "make verify fails where the list of services cannot be had" {
+	ready_site
+	run -2 m verify SERVICES='example.com:nosuch example.com:web-ec'
+	[[ $output == *"$web/curr: ok"* ]]
+	echo '[globals' >conf.d/ssl-mgr.conf
+	run -2 m verify
+}
+
 @test "ssl-mgr's own example of a self-signed site runs as it is" {
 	mkdir -p conf.d/ca conf.d/example.com
 	ln -s "$TOP/mk" mk
