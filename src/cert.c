@@ -285,7 +285,7 @@ cert_load(struct cert *c, const char *path, const char **why)
 
 	memset(c, 0, sizeof(*c));
 	if ((pem = slurp_try(path, NULL)) == NULL) {
-		*why = strerror(errno);
+		*why = errno != 0 ? strerror(errno) : "cannot be read";
 		return false;
 	}
 	ok = decode(pem, &d) && take_cert(d, c);
