@@ -140,13 +140,14 @@ int sync_dir(const char *dir);
 enum { FILE_MAX = 1 << 20 };	/* bytes; no file of ours comes near */
 
 /*
- * The content of a regular file (or of a pipe; "-" is stdin) of at most
+ * The content of a regular file, or of whatever stdin is for "-", of at most
  * FILE_MAX bytes, NUL-terminated, its length in *len unless NULL.  NULL after
  * a complaint.  The caller frees; a private key is wiped first: wipe().
  */
 char *slurp(const char *path, size_t *len);
 
-/* The same, but silent, errno set, where it cannot be opened. */
+/* The same, but silent, with errno, where it cannot be opened (EINVAL: is no
+ * regular file); where it was opened and cannot be read, errno is 0. */
 char *slurp_try(const char *path, size_t *len);
 
 /* Wipe len bytes and free them.  NULL is allowed. */
@@ -273,7 +274,8 @@ bool name_safe(const char *s);
 char *key_kind(const EVP_PKEY *key);
 
 /* The OpenSSL short name of a curve by any name that OpenSSL, SECG or NIST
- * know it by, in any case ("SECP256R1" is "prime256v1"); NULL if unknown. */
+ * know it by, in any case ("SECP256R1" is "prime256v1"); NULL if unknown, or of
+ * no use for certificates ("SM2"). */
 const char *curve_name(const char *name);
 
 /* Has a curve of that OpenSSL name 112 bits of security or more? */
@@ -325,8 +327,11 @@ X509_NAME *request_subject(const struct request *r);
 
 /* ---- ext.c: the extensions of a certificate that we sign ----------------- */
 
-/* What is wrong with a comma list of extended key usages (serverAuth,
- * clientAuth, emailProtection, codeSigning, timeStamping, OCSPSigning); or NULL. */
+/* The extended key usages that there are, by OpenSSL's names. */
+enum { EXT_USAGES = 6 };
+extern const char *const ext_usage[EXT_USAGES];
+
+/* What is wrong with a comma list of these; or NULL. */
 const char *ext_usage_fault(const char *list);
 
 /*
@@ -465,13 +470,10 @@ enum { TOML_DEPTH = 32, TOML_KEYS = 10000 };
 
 /*
  * Read a file (at most FILE_MAX bytes).  The root table, to be freed with
- * toml_free; NULL after a complaint "path:line: what is wrong".
+ * toml_free; NULL after a complaint "path:line: what is wrong".  Line ends
+ * within strings are LF, whatever they are in the file.
  */
 struct toml *toml_load(const char *path);
-
-/* The same, for len bytes at buf that came from path.  buf may be freed.  Line
- * ends within strings are LF, whatever they are in the file. */
-struct toml *toml_parse(const char *path, const char *buf, size_t len);
 
 /* Free a root table and all that hangs on it.  NULL is allowed. */
 void toml_free(struct toml *root);
@@ -514,14 +516,12 @@ struct conf_key {
 bool conf_table(const char *path, const struct toml *table, const struct conf_key *keys,
     void *into);
 
-/* Warn of an unknown key; the nearest of n names, if near, is proposed. */
+/* Warn of an unknown key, once however often its file is read; the nearest of n
+ * names, if near, is proposed. */
 void conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n);
 
 /* " (did you mean 'near'?)", or "" if none of the n names is near; static. */
 const char *conf_hint(const char *word, const char *const *names, size_t n);
-
-/* Has a WANT_STRINGS value the string?  NULL has none. */
-bool conf_has(const struct toml *strings, const char *s);
 
 /* The next string of a WANT_STRINGS value; *at is NULL before the first call.
  * NULL at the end. */

@@ -168,6 +168,7 @@ wrong() {
 	wrong "s/O = .*/O = '$(printf 'x%.0s' {1..65})'/" "too long"
 	wrong 's/O = .*/O = "a\\nb"/' "without control characters"
 	wrong "s/C = 'US'/C = 'US'\next_key_usage = ['serverauth']/" "did you mean 'serverAuth'"
+	wrong 's/secp384r1/SM2/' "unknown curve 'SM2'"
 	wrong "1i renew_expire_days = -1" "from 0 to"
 	wrong "1i [renew_info]\ntarget_x = 3" "number of days"
 	wrong "/CN = /d; /sans = /d" "no name"
@@ -336,4 +337,20 @@ wrong() {
 	rm conf.d/ca-info.conf
 	mkdir conf.d/ca-info.conf
 	run -2 sslm-conf
+}
+
+@test "a fault or warning in a CA's file is told once, however many it signs" {
+	sed -i '1i zork = 1' conf.d/ca/my-int
+	run -0 sslm-conf -g
+	[ "$(grep -c "my-int:1: unknown key 'zork'" <<<"$output")" = 1 ]
+	sed -i 's/secp384r1/secp999/' conf.d/ca/my-int
+	run -2 sslm-conf -g example.com
+	[ "$(grep -c "unknown curve" <<<"$output")" = 1 ]
+	[ "$(grep -c "signed by 'ca:my-int', which cannot be used" <<<"$output")" = 2 ]
+}
+
+@test "a log that cannot be written is said once, and changes no status" {
+	rm $web
+	SSLM_LOG=$PWD/no/log run -2 sslm-conf
+	[ "$(grep -c "sslm-conf: cannot open '$PWD/no/log': No such file or directory" <<<"$output")" = 1 ]
 }
