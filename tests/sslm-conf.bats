@@ -168,6 +168,7 @@ wrong() {
 	wrong "s/O = .*/O = '$(printf 'x%.0s' {1..65})'/" "too long"
 	wrong 's/O = .*/O = "a\\nb"/' "without control characters"
 	wrong "s/C = 'US'/C = 'US'\next_key_usage = ['serverauth']/" "did you mean 'serverAuth'"
+	wrong "s/C = 'US'/C = 'US'\next_key_usage = ['serverAuth', 'serverAuth']/" "'serverAuth' is given twice"
 	wrong 's/secp384r1/SM2/' "unknown curve 'SM2'"
 	wrong "1i renew_expire_days = -1" "from 0 to"
 	wrong "1i [renew_info]\ntarget_x = 3" "number of days"
