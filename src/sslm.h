@@ -649,7 +649,7 @@ struct cert {
 	char issuer[128];	/* the issuer's CN, else O, else "" */
 	char serial[48];	/* hex */
 	double draw;		/* in [0, 1), the same for ever, from its signature */
-	char **names;		/* canonical, unsorted */
+	char **names;		/* canonical, unsorted; printable ASCII */
 	size_t nnames;
 };
 

@@ -208,6 +208,17 @@ pending() {	# a complete next for web-ec
 	[[ $output != *"No such file"* ]]
 }
 
+@test "names from a certificate do nothing to the terminal" {
+	in_use example.com/web-ec 0 $((90 * day))
+	d=certs/example.com/web-ec/curr
+	openssl req -x509 -key $d/privkey.pem -subj "/CN=x" -days 90 -out $d/cert.pem -addext \
+	    "subjectAltName=DNS:example.com,DNS:www.example.com,DNS:$(printf 'a\033[31mb')"
+	run -0 sslm-due "$web"
+	[[ $output == *"name a?[31mb not wanted any more"* ]]
+	run -0 sslm-status -v "$web"
+	[[ $output != *$'\033'* ]]
+}
+
 @test "a certificate cut at any length is never a crash, and never good" {
 	lives 90
 	f=certs/example.com/web-ec/curr/cert.pem
