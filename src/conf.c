@@ -53,6 +53,13 @@ conf_hint(const char *word, const char *const *names, size_t n)
 	return hint;
 }
 
+bool
+conf_fault(const char *path, const struct toml *v, const char *what)
+{
+	complain("%s:%u: %s", path, v->line, what);
+	return false;
+}
+
 void
 conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n)
 {

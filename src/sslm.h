@@ -516,6 +516,9 @@ struct conf_key {
 bool conf_table(const char *path, const struct toml *table, const struct conf_key *keys,
     void *into);
 
+/* Complain of a value as "path:line: what"; false. */
+bool conf_fault(const char *path, const struct toml *v, const char *what);
+
 /* Warn of an unknown key, once however often its file is read; the nearest of n
  * names, if near, is proposed. */
 void conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n);
@@ -551,7 +554,9 @@ bool renew_table(struct renew_rule *r, const char *path, const struct toml *tabl
  * is the certificate's own random number. */
 time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double draw);
 
-/* ---- site.c: conf.d/ssl-mgr.conf and the list of services ----------------- */
+/* ---- site.c: conf.d/ssl-mgr.conf ------------------------------------------- */
+
+#define SITE_CONF "conf.d/ssl-mgr.conf"
 
 struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const char *section;
@@ -592,28 +597,44 @@ struct site {
 
 /*
  * Go to the site's directory dir (NULL: stay), read conf.d/ssl-mgr.conf and
- * conf.d/ca-info.conf (which may be missing), and list the services: those of the active groups, or those named, each as
- * "group:service,service", "group:ALL", "group", "group/service" or the path
- * of its directory in certs.  die(EX_USE) if the file is wrong; a name that
- * does not exist is a complaint and sets bad.
+ * conf.d/ca-info.conf (which may be missing), and list the services: those of
+ * the active groups, or those named, as site_add_named() knows them.
+ * die(EX_USE) if a file is wrong; a name that does not exist is a complaint and
+ * sets bad.
  */
 void site_load(struct site *site, const char *dir, char *const names[]);
 void site_free(struct site *site);
 
-/* List the services named in a file instead, "group/service" a line. */
-void site_only(struct site *site, const char *file);
+/* ---- list.c: the list of services that a site has, or that are named ------- */
+
+/* Add those of the active [[groups]], in the order of the file; of two groups for
+ * one domain the last counts.  False after an error. */
+bool site_add_groups(struct site *site, const struct toml *groups);
 
 /* Add every service file of a group, by name; false after a complaint. */
 bool site_add_group(struct site *site, const char *group);
 
-/* cainfo.c: fill site->ca from conf.d/ca-info.conf; false after an error. */
+/* Add those named as "group:service,service", "group:ALL", "group",
+ * "group/service" or by the path of a directory in certs; false after a
+ * complaint that there is no such thing. */
+bool site_add_named(struct site *site, const char *arg);
+
+/* A service that is listed twice counts once, where it comes first. */
+void site_drop_twins(struct site *site);
+
+/* List the services named in a file instead, "group/service" a line. */
+void site_only(struct site *site, const char *file);
+
+/* "certs/group/service"; the caller frees. */
+char *service_dir(const struct service_id *id);
+
+/* ---- cainfo.c: conf.d/ca-info.conf ------------------------------------------ */
+
+/* Fill site->ca from conf.d/ca-info.conf; false after an error. */
 bool cainfo_load(struct site *site);
 
 /* The CA of that name ("" and "self": the certificate's own key), or NULL. */
 const struct ca *cainfo_find(const struct site *site, const char *name);
-
-/* "certs/group/service"; the caller frees. */
-char *service_dir(const struct service_id *id);
 
 /* ---- service.c: conf.d/<group>/<service> ---------------------------------- */
 
