@@ -43,14 +43,16 @@ add(struct site *site, const char *group, const char *service)
 static bool
 looks_like_service(const char *path)
 {
-	static const char *const sign[] = {"name=", "group=", "service=", "[KeyOpts]", "[X509]"};
+	static const char *const sign[] = {"name=", "group=", "service=", "[KeyOpts]",
+	    "[X509]"};
 	enum { SIGNS = sizeof(sign) / sizeof(sign[0]), ALL = (1 << SIGNS) - 1 };
 	char *buf, *rest, *line, start[16];
 	struct stat st;
 	unsigned seen = 0;
 	size_t n;
 
-	if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode) || (buf = slurp(path, NULL)) == NULL)
+	if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (buf = slurp(path, NULL)) == NULL)
 		return false;
 	rest = buf;
 	while ((line = strsep(&rest, "\n")) != NULL) {
@@ -94,48 +96,64 @@ site_add_group(struct site *site, const char *group)
 	return n != -1;
 }
 
-bool
-site_add_groups(struct site *site, const struct toml *groups)
+static bool
+group_ok(const struct toml *v, const struct group *g)
 {
-	const struct toml *v, *later, *at;
+	if (g->domain == NULL || !name_safe(g->domain))
+		return conf_fault(SITE_CONF, v, "[[groups]] needs a 'domain' that can be the "
+		    "name of a directory: letters, digits, '.', '_' and '-'");
+	if (strcasecmp(g->domain, "ca") == 0 && strcmp(g->domain, "ca") != 0)
+		return conf_fault(SITE_CONF, v, "the group of the site's own CAs is 'ca', in "
+		    "small letters");
+	return true;
+}
+
+/* Is there a later table for the same domain? */
+static bool
+replaced(const struct toml *v, const char *domain)
+{
+	const struct toml *d;
+
+	while ((v = v->next) != NULL)
+		if ((d = toml_get(v, "domain")) != NULL && d->type == TOML_STRING &&
+		    strcmp(d->str, domain) == 0)
+			return true;
+	return false;
+}
+
+static bool
+add_listed(struct site *site, const struct group *g)
+{
+	const struct toml *at;
 	const char *service;
 	bool ok = true;
 
-	for (v = groups == NULL ? NULL : groups->first; v != NULL; v = v->next) {
+	for (at = NULL; (service = conf_next(g->services, &at)) != NULL;)
+		if (is_all(service)) {
+			site->bad = !site_add_group(site, g->domain) || site->bad;
+			return true;
+		}
+	for (at = NULL; (service = conf_next(g->services, &at)) != NULL;)
+		if (name_safe(service))
+			add(site, g->domain, service);
+		else
+			ok = conf_fault(SITE_CONF, at, "not a name for a service: letters, digits, "
+			    "'.', '_' and '-' only, and no word of our own");
+	return ok;
+}
+
+bool
+site_add_groups(struct site *site, const struct toml *groups)
+{
+	bool ok = true;
+
+	for (const struct toml *v = groups == NULL ? NULL : groups->first; v != NULL; v = v->next) {
 		struct group g = {NULL, NULL, false};
-		bool all = false;
 
-		if (!conf_table(SITE_CONF, v, group_keys, &g)) {
+		if (!conf_table(SITE_CONF, v, group_keys, &g) || !group_ok(v, &g))
 			ok = false;
-			continue;
-		}
-		if (g.domain == NULL || !name_safe(g.domain)) {
-			ok = conf_fault(SITE_CONF, v, "[[groups]] needs a 'domain' that can be the name of a "
-			    "directory: letters, digits, '.', '_' and '-'");
-			continue;
-		}
-		if (strcasecmp(g.domain, "ca") == 0 && strcmp(g.domain, "ca") != 0) {
-			ok = conf_fault(SITE_CONF, v, "the group of the site's own CAs is 'ca', in small letters");
-			continue;
-		}
-		for (later = v->next; later != NULL; later = later->next) {
-			const struct toml *d = toml_get(later, "domain");
-
-			if (d != NULL && d->type == TOML_STRING && strcmp(d->str, g.domain) == 0)
-				break;
-		}
-		if (later != NULL || !g.active)
-			continue;
-		for (at = NULL; (service = conf_next(g.services, &at)) != NULL;)
-			all = all || is_all(service);
-		if (all)
-			site->bad = !site_add_group(site, g.domain) || site->bad;
-		for (at = NULL; !all && (service = conf_next(g.services, &at)) != NULL;)
-			if (name_safe(service))
-				add(site, g.domain, service);
-			else
-				ok = conf_fault(SITE_CONF, at, "not a name for a service: letters, digits, '.', '_' "
-				    "and '-' only, and no word of our own");
+		else if (g.active && !replaced(v, g.domain))
+			ok = add_listed(site, &g) && ok;
 	}
 	return ok;
 }

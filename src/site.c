@@ -101,6 +101,7 @@ take_server(struct site *site, const struct toml *v)
 	struct server s = {.section = v->key};
 	const struct toml *at = NULL;
 	const char *word;
+	size_t i;
 	bool ok = conf_table(SITE_CONF, v, server_keys, &s);
 
 	if (!name_safe(v->key))
@@ -108,13 +109,15 @@ take_server(struct site *site, const struct toml *v)
 	if (s.svc_depends != NULL && !pairs_ok(s.svc_depends))
 		ok = conf_fault(SITE_CONF, s.svc_depends, "'svc_depends' has to be a list of "
 		    "[group, [service, ...]]");
-	while (ok && (word = conf_next(s.depends, &at)) != NULL)
-		if (strcmp(word, "cert") != 0 && strcmp(word, "dns") != 0 &&
-		    strcmp(word, "tlsa") != 0) {
-			complain("%s:%u: 'depends' knows cert, dns and tlsa, not '%s'%s", SITE_CONF,
-			    at->line, word, conf_hint(word, changes, 3));
-			ok = false;
-		}
+	while (ok && (word = conf_next(s.depends, &at)) != NULL) {
+		for (i = 0; i < 3 && strcmp(word, changes[i]) != 0; i++)
+			;
+		if (i < 3)
+			continue;
+		complain("%s:%u: 'depends' knows cert, dns and tlsa, not '%s'%s", SITE_CONF,
+		    at->line, word, conf_hint(word, changes, 3));
+		ok = false;
+	}
 	site->server = xreallocarray(site->server, site->nserver + 1, sizeof(s));
 	site->server[site->nserver++] = s;
 	return ok;
@@ -131,7 +134,8 @@ check_primaries(const struct toml *primaries)
 
 		ok = conf_table(SITE_CONF, v, primary_keys, &p) && ok;
 		if (p.domain == NULL || p.server == NULL)
-			ok = conf_fault(SITE_CONF, v, "[[dns_primary]] needs 'domain' and 'server'");
+			ok = conf_fault(SITE_CONF, v,
+			    "[[dns_primary]] needs 'domain' and 'server'");
 	}
 	return ok;
 }
@@ -165,8 +169,8 @@ take_file(struct file *f)
 		ok = conf_table(SITE_CONF, f->globals, global_keys, f) && ok;
 	ok = check_primaries(f->dns_primary) && ok;
 	if (f->site.post_copy_cmd != NULL && !pairs_ok(f->site.post_copy_cmd))
-		ok = conf_fault(SITE_CONF, f->site.post_copy_cmd, "'post_copy_cmd' has to be a list of "
-		    "[host, command]");
+		ok = conf_fault(SITE_CONF, f->site.post_copy_cmd,
+		    "'post_copy_cmd' has to be a list of [host, command]");
 	if (f->site.prod_cert_dir[0] == '\0') {
 		complain("%s: 'prod_cert_dir' is empty", SITE_CONF);
 		ok = false;
