@@ -172,7 +172,7 @@ dns_name(struct der in)
 	char *name = xmalloc(n + 1);
 
 	for (size_t i = 0; i < n; i++)
-		name[i] = in.p[i] <= ' ' || in.p[i] >= 0x7f ? '?' : (char)tolower(in.p[i]);
+		name[i] = (char)(in.p[i] <= ' ' || in.p[i] >= 0x7f ? '?' : tolower(in.p[i]));
 	name[n] = '\0';
 	return name;
 }

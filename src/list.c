@@ -137,17 +137,18 @@ add_listed(struct site *site, const struct group *g)
 		if (name_safe(service))
 			add(site, g->domain, service);
 		else
-			ok = conf_fault(SITE_CONF, at, "not a name for a service: letters, digits, "
-			    "'.', '_' and '-' only, and no word of our own");
+			ok = conf_fault(SITE_CONF, at, "not a name for a service: letters, "
+			    "digits, '.', '_' and '-' only, and no word of our own");
 	return ok;
 }
 
 bool
 site_add_groups(struct site *site, const struct toml *groups)
 {
+	const struct toml *v = groups == NULL ? NULL : groups->first;
 	bool ok = true;
 
-	for (const struct toml *v = groups == NULL ? NULL : groups->first; v != NULL; v = v->next) {
+	for (; v != NULL; v = v->next) {
 		struct group g = {NULL, NULL, false};
 
 		if (!conf_table(SITE_CONF, v, group_keys, &g) || !group_ok(v, &g))
