@@ -322,6 +322,7 @@ wrong() {
 	run -2 sslm-conf -j nowhere
 	run -2 sslm-conf -j f.toml extra
 	run -75 bash -c 'sslm-conf -j f.toml >/dev/full'
+	run -2 sslm-conf -C . -j conf.d/ssl-mgr.conf
 }
 
 @test "a value by name, or what may have been meant" {
