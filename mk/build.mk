@@ -41,13 +41,17 @@ $O/%.o: src/%.c $O/flags | $O
 $(BIN) $O:
 	mkdir -p $@
 
+# Has make been given the letter n?  What has a dash was appended by a Makefile.
+ONLY_SHOW := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
+
 # Other flags make other objects.  Compared while reading, so that `make -n'
 # and a second run both say that nothing is to be done.
 ifneq ($(file < $O/flags),$(COMPILE) $(LINKING))
 $O/flags: FORCE
 endif
+# Expanding the recipe writes the file, and make -n expands it too.
 $O/flags: | $O
-	$(file > $@,$(COMPILE) $(LINKING))@:
+	$(if $(ONLY_SHOW),,$(file > $@,$(COMPILE) $(LINKING)))@:
 
 .SECONDARY:
 -include $(wildcard $O/*.d)

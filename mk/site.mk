@@ -19,7 +19,9 @@ SHELL     := /bin/sh
 MK        ?= certs/.mk
 
 # `make -n' shows what is due.  Lines with a make in them would run even so.
-ifneq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+# The letters that make was given are the first word and have no dash; what a
+# Makefile has appended, such as --no-print-directory, has.
+ifneq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
 DRY := 1
 endif
 
@@ -131,8 +133,9 @@ due:
 
 ## verify: do the sets in use fit together, chains, names and dates?
 verify:
-	@set -f; list=$$(sslm-conf -l -- $$SERVICES) || exit; \
-	echo "$$list" | sed '/./!d; s|.*|certs/&/curr|' | xargs -r sslm-verify
+	@set -f; bad=0; list=$$(sslm-conf -l -- $$SERVICES) || bad=2; \
+	[ -z "$$list" ] || echo "$$list" | sed 's|.*|certs/&/curr|' | xargs sslm-verify || bad=1; \
+	exit $$bad
 
 ## conf: check conf.d and write the generated files of every service
 conf:

@@ -7,6 +7,7 @@
 #include "sslm.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,11 +164,24 @@ add_name(struct cert *c, char *name)
 	c->names[c->nnames++] = name;
 }
 
+/* In lower case; what is not printable ASCII, and in no name, shows as '?'. */
+static char *
+dns_name(struct der in)
+{
+	size_t n = (size_t)(in.end - in.p);
+	char *name = xmalloc(n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		name[i] = (char)(in.p[i] <= ' ' || in.p[i] >= 0x7f ? '?' : tolower(in.p[i]));
+	name[n] = '\0';
+	return name;
+}
+
 /* GeneralNames: the DNS names and IP addresses of RFC 5280, 4.2.1.6. */
 static void
 take_names(struct der names, struct cert *c)
 {
-	char text[INET6_ADDRSTRLEN], *name;
+	char text[INET6_ADDRSTRLEN];
 	struct der in, list;
 	size_t n;
 
@@ -175,11 +189,7 @@ take_names(struct der names, struct cert *c)
 		return;
 	while (list.p < list.end) {
 		if (next(&list, CONTEXT + 2, &in)) {
-			name = xasprintf("%.*s", (int)(in.end - in.p), (const char *)in.p);
-			for (char *p = name; *p != '\0'; p++)
-				if (*p >= 'A' && *p <= 'Z')
-					*p = (char)(*p - 'A' + 'a');
-			add_name(c, name);
+			add_name(c, dns_name(in));
 		} else if (next(&list, CONTEXT + 7, &in)) {
 			n = (size_t)(in.end - in.p);
 			if ((n == 4 || n == 16) && inet_ntop(n == 4 ? AF_INET : AF_INET6, in.p,
@@ -285,7 +295,7 @@ cert_load(struct cert *c, const char *path, const char **why)
 
 	memset(c, 0, sizeof(*c));
 	if ((pem = slurp_try(path, NULL)) == NULL) {
-		*why = strerror(errno);
+		*why = errno != 0 ? strerror(errno) : "cannot be read";
 		return false;
 	}
 	ok = decode(pem, &d) && take_cert(d, c);

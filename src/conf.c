@@ -53,11 +53,29 @@ conf_hint(const char *word, const char *const *names, size_t n)
 	return hint;
 }
 
+bool
+conf_fault(const char *path, const struct toml *v, const char *what)
+{
+	complain("%s:%u: %s", path, v->line, what);
+	return false;
+}
+
 void
 conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n)
 {
-	complain("%s:%u: unknown %s '%s'%s", path, v->line,
+	static char **said;
+	static size_t nsaid;
+	char *what = xasprintf("%s:%u: unknown %s '%s'%s", path, v->line,
 	    v->type == TOML_TABLE ? "table" : "key", v->key, conf_hint(v->key, names, n));
+
+	for (size_t i = 0; i < nsaid; i++)
+		if (strcmp(said[i], what) == 0) {
+			free(what);
+			return;
+		}
+	complain("%s", what);
+	said = xreallocarray(said, nsaid + 1, sizeof(*said));
+	said[nsaid++] = what;
 }
 
 static bool
@@ -183,16 +201,4 @@ conf_next(const struct toml *strings, const struct toml **at)
 	else
 		*at = *at == NULL ? strings : NULL;
 	return *at == NULL ? NULL : (*at)->str;
-}
-
-bool
-conf_has(const struct toml *strings, const char *s)
-{
-	const struct toml *at = NULL;
-	const char *have;
-
-	while ((have = conf_next(strings, &at)) != NULL)
-		if (strcmp(have, s) == 0)
-			return true;
-	return false;
 }

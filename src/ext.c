@@ -9,41 +9,31 @@
 
 enum { STATUS_REQUEST = 5 };	/* RFC 6066, 1.1 */
 
-/* Extended key usages by OpenSSL's names; does the key of such a certificate
- * encipher other keys (RFC 5280, 4.2.1.12)? */
-static const struct {
-	const char *name;
-	bool enciphers;
-} eku[] = {
-	{"serverAuth", true},
-	{"clientAuth", true},
-	{"emailProtection", true},
-	{"codeSigning", false},
-	{"timeStamping", false},
-	{"OCSPSigning", false},
-};
+const char *const ext_usage[EXT_USAGES] = {"serverAuth", "clientAuth", "emailProtection",
+    "codeSigning", "timeStamping", "OCSPSigning"};
 
-enum { EKUS = sizeof(eku) / sizeof(eku[0]) };
+/* The key of so many, the first ones, enciphers other keys (RFC 5280, 4.2.1.12). */
+enum { ENCIPHER = 3 };
 
 /* NULL, or what is wrong with a list of usages; does one of them encipher? */
 static const char *
 read_usage(const char *list, bool *enciphers)
 {
-	bool seen[EKUS] = {false};
+	bool seen[EXT_USAGES] = {false};
 	const char *at = list;
 	size_t len, i;
 
 	for (*enciphers = false;; at += len + 1) {
 		len = strcspn(at, ",");
-		for (i = 0; i < EKUS; i++)
-			if (strlen(eku[i].name) == len && memcmp(eku[i].name, at, len) == 0)
+		for (i = 0; i < EXT_USAGES; i++)
+			if (strlen(ext_usage[i]) == len && memcmp(ext_usage[i], at, len) == 0)
 				break;
-		if (i == EKUS)
+		if (i == EXT_USAGES)
 			return xasprintf("no such usage '%.*s'", (int)len, at);
 		if (seen[i])
-			return xasprintf("%s is given twice", eku[i].name);
+			return xasprintf("%s is given twice", ext_usage[i]);
 		seen[i] = true;
-		*enciphers = *enciphers || eku[i].enciphers;
+		*enciphers = *enciphers || i < ENCIPHER;
 		if (at[len] == '\0')
 			return NULL;
 	}
@@ -163,7 +153,7 @@ ext_leaf(X509 *x, X509 *issuer, X509_REQ *csr, const char *usage, const char *pa
 {
 	STACK_OF(X509_EXTENSION) *exts = X509_REQ_get_extensions(csr);
 	void *san = NULL, *feature = NULL;
-	char *ext_usage;
+	char *extended;
 	const char *key_usage;
 	bool enciphers, good = false;
 
@@ -175,14 +165,14 @@ ext_leaf(X509 *x, X509 *issuer, X509_REQ *csr, const char *usage, const char *pa
 	key_usage = enciphers && EVP_PKEY_is_a(X509_get0_pubkey(x), "RSA") ?
 	    "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature";
 	/* RFC 3161, 2.3: alone, and critical. */
-	ext_usage = xasprintf("%s%s",
+	extended = xasprintf("%s%s",
 	    strcmp(usage, "timeStamping") == 0 ? "critical," : "", usage);
 
 	if (!find(exts, NID_subject_alt_name, &san, path) ||
 	    !find(exts, NID_tlsfeature, &feature, path) ||
 	    !add(x, issuer, NID_basic_constraints, "critical,CA:FALSE") ||
 	    !add(x, issuer, NID_key_usage, key_usage) ||
-	    !add(x, issuer, NID_ext_key_usage, ext_usage) || !add_ids(x, issuer) ||
+	    !add(x, issuer, NID_ext_key_usage, extended) || !add_ids(x, issuer) ||
 	    !add_names(x, san, path))
 		goto out;
 	good = feature == NULL || sk_ASN1_INTEGER_num(feature) != 1 ||
@@ -192,6 +182,6 @@ out:
 	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
 	GENERAL_NAMES_free(san);
 	TLS_FEATURE_free(feature);
-	free(ext_usage);
+	free(extended);
 	return good ? 0 : -1;
 }

@@ -52,6 +52,7 @@ take(int fd, size_t guess, bool regular, const char *path, size_t *len)
 		close(fd);
 	if (n != 0) {
 		wipe(buf, at);
+		errno = 0;
 		return NULL;
 	}
 	buf[at] = '\0';
@@ -85,8 +86,9 @@ slurp(const char *path, size_t *len)
 {
 	char *buf;
 
-	errno = 0;
-	if ((buf = slurp_try(path, len)) == NULL && errno != 0)
+	if ((buf = slurp_try(path, len)) == NULL && errno == EINVAL)
+		complain("cannot read '%s': not a regular file", path);
+	else if (buf == NULL && errno != 0)
 		complain("cannot open '%s':", path);
 	return buf;
 }

@@ -50,10 +50,10 @@ info_put(const char *dir, const char *event, time_t t)
 	size_t len = 0;
 	int ret = -1;
 
-	errno = 0;
 	old = slurp_try(path, &len);
 	if (old == NULL && errno != ENOENT) {
-		complain("cannot read '%s':", path);
+		if (errno != 0)
+			complain("cannot open '%s':", path);
 		goto out;
 	}
 	stamp(when, t);

@@ -41,6 +41,8 @@ curve_name(const char *name)
 	} alias[] = {{"secp384r1", "secp384r1"}, {"secp256r1", "prime256v1"},
 	    {"secp192r1", "prime192v1"}};
 	EC_builtin_curve curve[200];
+	/* Keys on these make no signatures that a request can have. */
+	static const int without[] = {NID_sm2, NID_ipsec3, NID_ipsec4};
 	const char *nist, *sn;
 	size_t n = EC_get_builtin_curves(curve, sizeof(curve) / sizeof(curve[0]));
 
@@ -48,6 +50,9 @@ curve_name(const char *name)
 		if (strcasecmp(name, alias[i].secg) == 0)
 			return alias[i].openssl;
 	for (size_t i = 0; i < n; i++) {
+		if (curve[i].nid == without[0] || curve[i].nid == without[1] ||
+		    curve[i].nid == without[2])
+			continue;
 		sn = OBJ_nid2sn(curve[i].nid);
 		nist = EC_curve_nid2nist(curve[i].nid);
 		if (strcasecmp(name, sn) == 0 || (nist != NULL && strcasecmp(name, nist) == 0))

@@ -6,7 +6,6 @@
  * file, which neither make nor a shell ever reads. */
 #include "sslm.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,30 +70,56 @@ ca_depth(const struct site *site, const char *name, int level)
 	return depth;
 }
 
-/* The signer's [CA] rules what it signs: its days and its digest. */
+/* What the [CA] table of a service says of what it signs. */
+struct rule {
+	char *ca;
+	bool ok;		/* could be read; if so: */
+	long days;
+	const char *digest;
+};
+
+/* That of a CA of the site.  The last one is kept: mostly one CA signs all, and
+ * its faults need not be told for each. */
+static const struct rule *
+rule_of(const struct site *site, const char *ca)
+{
+	static struct rule last;
+	char group[] = "ca";
+	struct service signer;
+
+	if (last.ca != NULL && strcmp(last.ca, ca) == 0)
+		return &last;
+	free(last.ca);
+	last = (struct rule){.ca = xstrdup(ca)};
+	last.ok = service_load(&signer, site, &(struct service_id){group, last.ca});
+	if (last.ok) {
+		last.days = signer.sign_end_days;
+		last.digest = signer.digest;	/* a word of service.c's own */
+		service_free(&signer);
+	}
+	return &last;
+}
+
 static bool
 put_validity(FILE *f, const struct site *site, const struct service *s)
 {
-	char group[] = "ca", *name;
-	struct service signer = *s;
-	bool ok = true;
-	long days;
+	const char *digest = s->digest;
+	long days = s->sign_end_days;
+	const struct rule *r;
 
 	if (s->ca->kind == CA_LOCAL) {
-		struct service_id id = {group, name = xstrdup(s->ca->name)};
-
-		if (!(ok = service_load(&signer, site, &id)))
-			complain("%s: signed by 'ca:%s', which cannot be used", s->path, name);
-		free(name);
+		r = rule_of(site, s->ca->name);
+		if (!r->ok) {
+			complain("%s: signed by 'ca:%s', which cannot be used", s->path,
+			    s->ca->name);
+			return false;
+		}
+		digest = r->digest;
+		days = r->days;
 	}
-	if (!ok)
-		return false;
-	days = signer.sign_end_days;
 	if (days < 1)
 		days = s->ca->kind == CA_SELF ? DAYS_ROOT : DAYS_DEFAULT;
-	fprintf(f, " -d %s -e %ld", signer.digest, days);
-	if (s->ca->kind == CA_LOCAL)
-		service_free(&signer);
+	fprintf(f, " -d %s -e %ld", digest, days);
 	return true;
 }
 

@@ -54,10 +54,16 @@ opt_other(int c, const char *usage)
 static void
 append(const char *file, const char *line, size_t len)
 {
+	static bool told;
 	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 
-	if (fd == -1)
+	if (fd == -1) {
+		if (!told)
+			fprintf(stderr, "%s: cannot open '%s': %s\n",
+			    program_invocation_short_name, file, strerror(errno));
+		told = true;
 		return;
+	}
 	if (write(fd, line, len) != (ssize_t)len)
 		fputs("sslm: the log is incomplete\n", stderr);
 	close(fd);

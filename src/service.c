@@ -238,18 +238,26 @@ check_dane(const struct service *s)
 static bool
 check_usage(const struct service *s)
 {
-	static const char *const words[] = {"serverAuth", "clientAuth", "emailProtection",
-	    "codeSigning", "timeStamping", "OCSPSigning"};
 	const struct toml *at = NULL;
-	const char *have, *word;
-	bool ok = true;
+	bool seen[EXT_USAGES] = {false}, ok = true;
+	const char *have;
+	size_t i;
 
-	while ((have = conf_next(s->ext_key_usage, &at)) != NULL)
-		if ((word = one_of(have, words, 6)) == NULL || strcmp(have, word) != 0) {
-			complain("%s:%u: unknown ext_key_usage '%s'%s", s->path, at->line, have,
-			    conf_hint(have, words, 6));
-			ok = false;
+	while ((have = conf_next(s->ext_key_usage, &at)) != NULL) {
+		for (i = 0; i < EXT_USAGES && strcmp(have, ext_usage[i]) != 0; i++)
+			;
+		if (i < EXT_USAGES && !seen[i]) {
+			seen[i] = true;
+			continue;
 		}
+		if (i == EXT_USAGES)
+			complain("%s:%u: unknown ext_key_usage '%s'%s", s->path, at->line, have,
+			    conf_hint(have, ext_usage, EXT_USAGES));
+		else
+			complain("%s:%u: ext_key_usage '%s' is given twice", s->path, at->line,
+			    have);
+		ok = false;
+	}
 	return ok;
 }
 

@@ -29,6 +29,8 @@ find_set(const char *dir)
 		path = xasprintf("%s/%s", dir, where[i][0]);
 		there = lstat(path, &st) == 0;
 		free(path);
+		if (!there && errno != ENOENT)
+			return NULL;
 		if (!there)
 			continue;
 		path = xasprintf("%s/%s", dir, where[i][1]);

@@ -1,21 +1,11 @@
-/* site.c: conf.d/ssl-mgr.conf and the list of services. */
+/* site.c: conf.d/ssl-mgr.conf. */
 #include "sslm.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static const char SITE_CONF[] = "conf.d/ssl-mgr.conf";
-
-struct group {
-	const char *domain;
-	const struct toml *services;
-	bool active;
-};
 
 /* What the file holds besides what struct site keeps. */
 struct file {
@@ -42,12 +32,6 @@ struct file {
 
 static const struct conf_key global_keys[] = {GLOBALS, {NULL, WANT_DEAD, 0, 0, 0}};
 
-static const struct conf_key group_keys[] = {
-    {"domain", WANT_STRING, offsetof(struct group, domain), 0, 0},
-    {"services", WANT_STRINGS, offsetof(struct group, services), 0, 0},
-    {"active", WANT_BOOL, offsetof(struct group, active), 0, 0},
-    {NULL, WANT_DEAD, 0, 0, 0}};
-
 #define SERVER(name, kind) {#name, kind, offsetof(struct server, name), 0, 0}
 static const struct conf_key server_keys[] = {
     SERVER(servers, WANT_STRINGS),
@@ -71,19 +55,6 @@ static const struct conf_key primary_keys[] = {
     {"server", WANT_STRING, offsetof(struct primary, server), 0, 0},
     {"port", WANT_INT, offsetof(struct primary, port), 1, 65535},
     {NULL, WANT_DEAD, 0, 0, 0}};
-
-static bool
-fault(const struct toml *v, const char *what)
-{
-	complain("%s:%u: %s", SITE_CONF, v->line, what);
-	return false;
-}
-
-static bool
-is_all(const char *s)
-{
-	return strcasecmp(s, "all") == 0 || strcasecmp(s, "any") == 0 || strcmp(s, "*") == 0;
-}
 
 /* A list of [string, string or list of strings]. */
 static bool
@@ -130,20 +101,23 @@ take_server(struct site *site, const struct toml *v)
 	struct server s = {.section = v->key};
 	const struct toml *at = NULL;
 	const char *word;
+	size_t i;
 	bool ok = conf_table(SITE_CONF, v, server_keys, &s);
 
 	if (!name_safe(v->key))
-		ok = fault(v, "not a name for a server section");
+		ok = conf_fault(SITE_CONF, v, "not a name for a server section");
 	if (s.svc_depends != NULL && !pairs_ok(s.svc_depends))
-		ok = fault(s.svc_depends, "'svc_depends' has to be a list of "
+		ok = conf_fault(SITE_CONF, s.svc_depends, "'svc_depends' has to be a list of "
 		    "[group, [service, ...]]");
-	while (ok && (word = conf_next(s.depends, &at)) != NULL)
-		if (strcmp(word, "cert") != 0 && strcmp(word, "dns") != 0 &&
-		    strcmp(word, "tlsa") != 0) {
-			complain("%s:%u: 'depends' knows cert, dns and tlsa, not '%s'%s", SITE_CONF,
-			    at->line, word, conf_hint(word, changes, 3));
-			ok = false;
-		}
+	while (ok && (word = conf_next(s.depends, &at)) != NULL) {
+		for (i = 0; i < 3 && strcmp(word, changes[i]) != 0; i++)
+			;
+		if (i < 3)
+			continue;
+		complain("%s:%u: 'depends' knows cert, dns and tlsa, not '%s'%s", SITE_CONF,
+		    at->line, word, conf_hint(word, changes, 3));
+		ok = false;
+	}
 	site->server = xreallocarray(site->server, site->nserver + 1, sizeof(s));
 	site->server[site->nserver++] = s;
 	return ok;
@@ -160,7 +134,8 @@ check_primaries(const struct toml *primaries)
 
 		ok = conf_table(SITE_CONF, v, primary_keys, &p) && ok;
 		if (p.domain == NULL || p.server == NULL)
-			ok = fault(v, "[[dns_primary]] needs 'domain' and 'server'");
+			ok = conf_fault(SITE_CONF, v,
+			    "[[dns_primary]] needs 'domain' and 'server'");
 	}
 	return ok;
 }
@@ -194,8 +169,8 @@ take_file(struct file *f)
 		ok = conf_table(SITE_CONF, f->globals, global_keys, f) && ok;
 	ok = check_primaries(f->dns_primary) && ok;
 	if (f->site.post_copy_cmd != NULL && !pairs_ok(f->site.post_copy_cmd))
-		ok = fault(f->site.post_copy_cmd, "'post_copy_cmd' has to be a list of "
-		    "[host, command]");
+		ok = conf_fault(SITE_CONF, f->site.post_copy_cmd,
+		    "'post_copy_cmd' has to be a list of [host, command]");
 	if (f->site.prod_cert_dir[0] == '\0') {
 		complain("%s: 'prod_cert_dir' is empty", SITE_CONF);
 		ok = false;
@@ -210,200 +185,6 @@ take_file(struct file *f)
 		f->site.renew.days = (double)f->renew_expire_days;
 	f->site.renew.days_spread = (double)f->renew_expire_days_spread;
 	return ok;
-}
-
-static void
-add(struct site *site, const char *group, const char *service)
-{
-	struct service_id *id;
-
-	if ((site->n & (site->n - 1)) == 0)
-		site->id = xreallocarray(site->id, site->n == 0 ? 1 : 2 * site->n,
-		    sizeof(*site->id));
-	id = &site->id[site->n++];
-	id->group = xstrdup(group);
-	id->service = xstrdup(service);
-}
-
-/* Does a file look like a service file?  Those that an administrator keeps
- * beside them (notes, copies of other things) do not. */
-static bool
-looks_like_service(const char *path)
-{
-	static const char *const sign[] = {"name=", "group=", "service=", "[KeyOpts]", "[X509]"};
-	enum { SIGNS = sizeof(sign) / sizeof(sign[0]), ALL = (1 << SIGNS) - 1 };
-	char *buf, *rest, *line, start[16];
-	struct stat st;
-	unsigned seen = 0;
-	size_t n;
-
-	if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode) || (buf = slurp(path, NULL)) == NULL)
-		return false;
-	rest = buf;
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		for (n = 0; *line != '\0' && n < sizeof(start) - 1; line++)
-			if (strchr(" \t\r", *line) == NULL)
-				start[n++] = *line;
-		start[n] = '\0';
-		for (unsigned i = 0; i < SIGNS; i++)
-			if (strncmp(start, sign[i], strlen(sign[i])) == 0)
-				seen |= 1u << i;
-	}
-	free(buf);
-	return seen == ALL;
-}
-
-static int
-visible(const struct dirent *e)
-{
-	return name_safe(e->d_name);
-}
-
-bool
-site_add_group(struct site *site, const char *group)
-{
-	char *dir = xasprintf("conf.d/%s", group), *path;
-	struct dirent **entry;
-	int n = scandir(dir, &entry, visible, alphasort);
-
-	if (n == -1)
-		complain("cannot read directory '%s':", dir);
-	for (int i = 0; i < n; i++) {
-		path = xasprintf("%s/%s", dir, entry[i]->d_name);
-		if (looks_like_service(path))
-			add(site, group, entry[i]->d_name);
-		free(path);
-		free(entry[i]);
-	}
-	if (n != -1)
-		free(entry);
-	free(dir);
-	return n != -1;
-}
-
-/* Groups in the order of the file; of two for one domain the last counts. */
-static bool
-add_groups(struct site *site, const struct toml *groups)
-{
-	const struct toml *v, *later, *at;
-	const char *service;
-	bool ok = true;
-
-	for (v = groups == NULL ? NULL : groups->first; v != NULL; v = v->next) {
-		struct group g = {NULL, NULL, false};
-		bool all = false;
-
-		if (!conf_table(SITE_CONF, v, group_keys, &g)) {
-			ok = false;
-			continue;
-		}
-		if (g.domain == NULL || !name_safe(g.domain)) {
-			ok = fault(v, "[[groups]] needs a 'domain' that can be the name of a "
-			    "directory: letters, digits, '.', '_' and '-'");
-			continue;
-		}
-		if (strcasecmp(g.domain, "ca") == 0 && strcmp(g.domain, "ca") != 0) {
-			ok = fault(v, "the group of the site's own CAs is 'ca', in small letters");
-			continue;
-		}
-		for (later = v->next; later != NULL; later = later->next) {
-			const struct toml *d = toml_get(later, "domain");
-
-			if (d != NULL && d->type == TOML_STRING && strcmp(d->str, g.domain) == 0)
-				break;
-		}
-		if (later != NULL || !g.active)
-			continue;
-		for (at = NULL; (service = conf_next(g.services, &at)) != NULL;)
-			all = all || is_all(service);
-		if (all)
-			site->bad = !site_add_group(site, g.domain) || site->bad;
-		for (at = NULL; !all && (service = conf_next(g.services, &at)) != NULL;)
-			if (name_safe(service))
-				add(site, g.domain, service);
-			else
-				ok = fault(at, "not a name for a service: letters, digits, '.', '_' "
-				    "and '-' only, and no word of our own");
-	}
-	return ok;
-}
-
-/* "group:service,service" and its other spellings; false if there is no such
- * thing. */
-static bool
-add_named(struct site *site, const char *arg)
-{
-	char *copy, *group, *service, *path;
-	bool ok = true;
-
-	if (strncmp(arg, "certs/", 6) == 0)
-		arg += 6;
-	copy = service = xstrdup(arg);
-	group = strsep(&service, ":/");
-	if (service != NULL && *service != '\0' && service[strlen(service) - 1] == '/')
-		service[strlen(service) - 1] = '\0';
-	if (!name_safe(group)) {
-		complain("'%s': not a group", arg);
-		ok = false;
-	} else if (service == NULL || *service == '\0') {
-		ok = site_add_group(site, group);
-	}
-	while (ok && service != NULL && *service != '\0') {
-		char *one = strsep(&service, ",");
-
-		if (is_all(one)) {
-			ok = site_add_group(site, group);
-			continue;
-		}
-		path = xasprintf("conf.d/%s/%s", group, one);
-		if (!name_safe(one) || access(path, F_OK) == -1) {
-			complain("'%s:%s': no such service", group, one);
-			ok = false;
-		} else {
-			add(site, group, one);
-		}
-		free(path);
-	}
-	free(copy);
-	return ok;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct service_id *x = *(struct service_id *const *)a;
-	const struct service_id *y = *(struct service_id *const *)b;
-	int d = strcmp(x->group, y->group);
-
-	if (d == 0)
-		d = strcmp(x->service, y->service);
-	return d != 0 ? d : (x > y) - (x < y);
-}
-
-/* A service that is listed twice counts once, where it comes first. */
-static void
-drop_twins(struct site *site)
-{
-	struct service_id **sorted = xreallocarray(NULL, site->n, sizeof(*sorted));
-	size_t kept = 0;
-
-	for (size_t i = 0; i < site->n; i++)
-		sorted[i] = &site->id[i];
-	qsort(sorted, site->n, sizeof(*sorted), by_name);
-	for (size_t i = 1, first = 0; i < site->n; i++)
-		if (strcmp(sorted[first]->group, sorted[i]->group) != 0 ||
-		    strcmp(sorted[first]->service, sorted[i]->service) != 0) {
-			first = i;
-		} else {
-			free(sorted[i]->group);
-			free(sorted[i]->service);
-			sorted[i]->group = sorted[i]->service = NULL;
-		}
-	free(sorted);
-	for (size_t i = 0; i < site->n; i++)
-		if (site->id[i].group != NULL)
-			site->id[kept++] = site->id[i];
-	site->n = kept;
 }
 
 void
@@ -423,32 +204,14 @@ site_load(struct site *site, const char *dir, char *const names[])
 	ok = take_file(&f);
 	ok = cainfo_load(&f.site) && ok;
 	if (names == NULL || *names == NULL)
-		ok = add_groups(&f.site, f.groups) && ok;
+		ok = site_add_groups(&f.site, f.groups) && ok;
 	else
 		for (; *names != NULL; names++)
-			f.site.bad = !add_named(&f.site, *names) || f.site.bad;
+			f.site.bad = !site_add_named(&f.site, *names) || f.site.bad;
 	if (!ok)
 		finish(EX_USE);
-	drop_twins(&f.site);
+	site_drop_twins(&f.site);
 	*site = f.site;
-}
-
-void
-site_only(struct site *site, const char *file)
-{
-	char *buf = slurp(file, NULL), *rest = buf, *line;
-
-	for (size_t i = 0; i < site->n; i++) {
-		free(site->id[i].group);
-		free(site->id[i].service);
-	}
-	site->n = 0;
-	if (buf == NULL)
-		finish(EX_USE);
-	while ((line = strsep(&rest, "\n")) != NULL)
-		if (*line != '\0')
-			site->bad = !add_named(site, line) || site->bad;
-	free(buf);
 }
 
 void
@@ -463,10 +226,4 @@ site_free(struct site *site)
 	free(site->ca);
 	toml_free(site->ca_root);
 	toml_free(site->root);
-}
-
-char *
-service_dir(const struct service_id *id)
-{
-	return xasprintf("certs/%s/%s", id->group, id->service);
 }

@@ -190,6 +190,7 @@ main(int argc, char *argv[])
 		}
 	if (write + list + (json != NULL) + (key != NULL) > 1 ||
 	    ((json != NULL || key != NULL) && argv[optind] != NULL) ||
+	    (json != NULL && dir != NULL) ||
 	    (!write && (in != NULL || out != NULL || rules != NULL)))
 		opt_other('?', usage);
 	if (json != NULL) {

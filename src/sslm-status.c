@@ -12,7 +12,6 @@ static const char usage[] =
     "usage: sslm-status [-jv] [-C dir] [service ...]\n"
     "       sslm-status -h | -V\n";
 
-enum { DAY = 86400 };
 enum colour { PLAIN, RED, GREEN, YELLOW, COLOURS };
 
 /* One service; what is not known is empty. */
@@ -21,7 +20,14 @@ struct row {
 	char expires[STAMP_SIZE], life[SPAN_SIZE], left[SPAN_SIZE], renew[SPAN_SIZE + 8];
 	char next[80];
 	enum colour colour;
-	bool ok;		/* read without complaint */
+};
+
+/* How all of them are shown. */
+struct view {
+	bool more, tty;
+	int width;		/* of the longest name */
+	time_t now;
+	json_t *rows;		/* NULL: a table */
 };
 
 static const char *
@@ -87,23 +93,27 @@ say_dates(struct row *r, const struct due *d, time_t now)
 }
 
 static void
-print_row(const struct row *r, int width, bool tty)
+print_row(const struct row *r, const struct view *v)
 {
-	printf("%-*s  %-16s  %9s  %s%9s%s  %-12s  %s\n", width, r->name,
+	printf("%-*s  %-16s  %9s  %s%9s%s  %-12s  %s\n", v->width, r->name,
 	    r->expires[0] != '\0' ? r->expires : "-", r->life[0] != '\0' ? r->life : "-",
-	    paint(r->colour, tty), r->left[0] != '\0' ? r->left : "-", paint(PLAIN, tty),
-	    r->renew, r->next);
+	    paint(r->colour, v->tty), r->left[0] != '\0' ? r->left : "-",
+	    paint(PLAIN, v->tty), r->renew, r->next);
 }
 
 /* What -v adds, a line each below the row. */
 static void
 print_more(const struct service *s, const struct due *d)
 {
+	char *issuer;
+
 	if (d->due)
 		printf("    %-10s %s\n", "due:", d->why);
 	if (!d->have_curr)
 		return;
-	printf("    %-10s %s\n", "issuer:", d->curr.issuer);
+	issuer = text_safe(d->curr.issuer, strlen(d->curr.issuer), "");
+	printf("    %-10s %s\n", "issuer:", issuer);
+	free(issuer);
 	printf("    %-10s %s\n", "key:", d->curr.kind);
 	printf("    %-10s %s\n", "serial:", d->curr.serial);
 	for (size_t i = 0; i < d->curr.nnames; i++)
@@ -164,66 +174,86 @@ print_json(json_t *rows)
 	json_decref(rows);
 }
 
+/* One service; false if something of it could not be read. */
+static bool
+show(const struct site *site, const struct service_id *id, const struct view *v)
+{
+	struct row r = {.next = "-", .renew = "?", .colour = RED};
+	char *path = service_dir(id);
+	struct service s;
+	struct due d;
+	bool loaded = service_load(&s, site, id), ok = loaded;
+
+	snprintf(r.name, sizeof(r.name), "%s/%s", id->group, id->service);
+	if (loaded) {
+		ok = due_judge(&d, &s, v->now, false);
+		say_dates(&r, &d, v->now);
+		say_next(&r, &d, path, site, v->now);
+	}
+	if (v->rows != NULL)
+		json_array_append_new(v->rows, row_json(id, &d, path, site, loaded));
+	else
+		print_row(&r, v);
+	if (loaded && v->more && v->rows == NULL)
+		print_more(&s, &d);
+	if (loaded) {
+		due_free(&d);
+		service_free(&s);
+	}
+	free(path);
+	return ok;
+}
+
+static bool
+colours(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL &&
+	    strcmp(term, "dumb") != 0;
+}
+
+static int
+longest(const struct site *site)
+{
+	int n, width = (int)strlen("service");
+
+	for (size_t i = 0; i < site->n; i++) {
+		n = (int)(strlen(site->id[i].group) + strlen(site->id[i].service)) + 1;
+		width = n > width ? n : width;
+	}
+	return width;
+}
+
 int
 main(int argc, char *argv[])
 {
-	const char *dir = NULL, *term = getenv("TERM");
-	bool json = false, more = false, bad, tty;
-	time_t now = time(NULL);
-	json_t *rows = NULL;
-	int c, width = 7;
+	struct view v = {.now = time(NULL), .tty = colours()};
+	const char *dir = NULL;
+	bool json = false, bad;
 	struct site site;
+	int c;
 
 	start();
 	while ((c = getopt(argc, argv, "C:hjvV")) != -1)
 		switch (c) {
 		case 'C': dir = optarg; break;
 		case 'j': json = true; break;
-		case 'v': more = true; break;
+		case 'v': v.more = true; break;
 		default: opt_other(c, usage);
 		}
 	site_load(&site, dir, argv + optind);
-	bad = site.bad;
-	tty = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL &&
-	    strcmp(term, "dumb") != 0;
-	for (size_t i = 0; i < site.n; i++) {
-		int n = (int)(strlen(site.id[i].group) + strlen(site.id[i].service)) + 1;
-
-		width = n > width ? n : width;
-	}
-	if (json)
-		rows = json_array();
-	else
-		printf("%-*s  %-16s  %9s  %9s  %-12s  %s\n", width, "service", "expires",
+	v.width = longest(&site);
+	if (json && (v.rows = json_array()) == NULL)
+		die(EX_TEMP, "out of memory");
+	if (!json)
+		printf("%-*s  %-16s  %9s  %9s  %-12s  %s\n", v.width, "service", "expires",
 		    "lifetime", "left", "renewal", "next");
-	for (size_t i = 0; i < site.n; i++) {
-		struct row r = {.next = "-", .renew = "?", .colour = RED};
-		char *path = service_dir(&site.id[i]);
-		struct service s;
-		struct due d;
-		bool loaded = service_load(&s, &site, &site.id[i]);
-
-		snprintf(r.name, sizeof(r.name), "%s/%s", site.id[i].group, site.id[i].service);
-		if (!loaded || !due_judge(&d, &s, now, false))
-			bad = true;
-		if (loaded) {
-			say_dates(&r, &d, now);
-			say_next(&r, &d, path, &site, now);
-		}
-		if (json)
-			json_array_append_new(rows, row_json(&site.id[i], &d, path, &site, loaded));
-		else
-			print_row(&r, width, tty);
-		if (loaded && more && !json)
-			print_more(&s, &d);
-		if (loaded) {
-			due_free(&d);
-			service_free(&s);
-		}
-		free(path);
-	}
+	bad = site.bad;
+	for (size_t i = 0; i < site.n; i++)
+		bad = !show(&site, &site.id[i], &v) || bad;
 	if (json)
-		print_json(rows);
+		print_json(v.rows);
 	site_free(&site);
 	out_done();
 	if (bad)

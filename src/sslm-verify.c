@@ -155,6 +155,8 @@ main(int argc, char *argv[])
 	while ((c = getopt(argc, argv, "a:hn:qV")) != -1)
 		switch (c) {
 		case 'a':
+			if (access(optarg, R_OK) == -1)
+				die(EX_USE, "-a '%s':", optarg);
 			if (q.anchors == NULL && (q.anchors = X509_STORE_new()) == NULL)
 				die(EX_TEMP, "out of memory");
 			if (!X509_STORE_load_file(q.anchors, optarg)) {

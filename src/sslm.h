@@ -141,13 +141,14 @@ int sync_dir(const char *dir);
 enum { FILE_MAX = 1 << 20 };	/* bytes; no file of ours comes near */
 
 /*
- * The content of a regular file (or of a pipe; "-" is stdin) of at most
+ * The content of a regular file, or of whatever stdin is for "-", of at most
  * FILE_MAX bytes, NUL-terminated, its length in *len unless NULL.  NULL after
  * a complaint.  The caller frees; a private key is wiped first: wipe().
  */
 char *slurp(const char *path, size_t *len);
 
-/* The same, but silent, errno set, where it cannot be opened. */
+/* The same, but silent, with errno, where it cannot be opened (EINVAL: is no
+ * regular file); where it was opened and cannot be read, errno is 0. */
 char *slurp_try(const char *path, size_t *len);
 
 /* Wipe len bytes and free them.  NULL is allowed. */
@@ -274,7 +275,8 @@ bool name_safe(const char *s);
 char *key_kind(const EVP_PKEY *key);
 
 /* The OpenSSL short name of a curve by any name that OpenSSL, SECG or NIST
- * know it by, in any case ("SECP256R1" is "prime256v1"); NULL if unknown. */
+ * know it by, in any case ("SECP256R1" is "prime256v1"); NULL if unknown, or of
+ * no use for certificates ("SM2"). */
 const char *curve_name(const char *name);
 
 /* Has a curve of that OpenSSL name 112 bits of security or more? */
@@ -326,8 +328,11 @@ X509_NAME *request_subject(const struct request *r);
 
 /* ---- ext.c: the extensions of a certificate that we sign ----------------- */
 
-/* What is wrong with a comma list of extended key usages (serverAuth,
- * clientAuth, emailProtection, codeSigning, timeStamping, OCSPSigning); or NULL. */
+/* The extended key usages that there are, by OpenSSL's names. */
+enum { EXT_USAGES = 6 };
+extern const char *const ext_usage[EXT_USAGES];
+
+/* What is wrong with a comma list of these; or NULL. */
 const char *ext_usage_fault(const char *list);
 
 /*
@@ -466,13 +471,10 @@ enum { TOML_DEPTH = 32, TOML_KEYS = 10000 };
 
 /*
  * Read a file (at most FILE_MAX bytes).  The root table, to be freed with
- * toml_free; NULL after a complaint "path:line: what is wrong".
+ * toml_free; NULL after a complaint "path:line: what is wrong".  Line ends
+ * within strings are LF, whatever they are in the file.
  */
 struct toml *toml_load(const char *path);
-
-/* The same, for len bytes at buf that came from path.  buf may be freed.  Line
- * ends within strings are LF, whatever they are in the file. */
-struct toml *toml_parse(const char *path, const char *buf, size_t len);
 
 /* Free a root table and all that hangs on it.  NULL is allowed. */
 void toml_free(struct toml *root);
@@ -515,14 +517,15 @@ struct conf_key {
 bool conf_table(const char *path, const struct toml *table, const struct conf_key *keys,
     void *into);
 
-/* Warn of an unknown key; the nearest of n names, if near, is proposed. */
+/* Complain of a value as "path:line: what"; false. */
+bool conf_fault(const char *path, const struct toml *v, const char *what);
+
+/* Warn of an unknown key, once however often its file is read; the nearest of n
+ * names, if near, is proposed. */
 void conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n);
 
 /* " (did you mean 'near'?)", or "" if none of the n names is near; static. */
 const char *conf_hint(const char *word, const char *const *names, size_t n);
-
-/* Has a WANT_STRINGS value the string?  NULL has none. */
-bool conf_has(const struct toml *strings, const char *s);
 
 /* The next string of a WANT_STRINGS value; *at is NULL before the first call.
  * NULL at the end. */
@@ -552,7 +555,9 @@ bool renew_table(struct renew_rule *r, const char *path, const struct toml *tabl
  * is the certificate's own random number. */
 time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double draw);
 
-/* ---- site.c: conf.d/ssl-mgr.conf and the list of services ----------------- */
+/* ---- site.c: conf.d/ssl-mgr.conf ------------------------------------------- */
+
+#define SITE_CONF "conf.d/ssl-mgr.conf"
 
 struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const char *section;
@@ -593,28 +598,44 @@ struct site {
 
 /*
  * Go to the site's directory dir (NULL: stay), read conf.d/ssl-mgr.conf and
- * conf.d/ca-info.conf (which may be missing), and list the services: those of the active groups, or those named, each as
- * "group:service,service", "group:ALL", "group", "group/service" or the path
- * of its directory in certs.  die(EX_USE) if the file is wrong; a name that
- * does not exist is a complaint and sets bad.
+ * conf.d/ca-info.conf (which may be missing), and list the services: those of
+ * the active groups, or those named, as site_add_named() knows them.
+ * die(EX_USE) if a file is wrong; a name that does not exist is a complaint and
+ * sets bad.
  */
 void site_load(struct site *site, const char *dir, char *const names[]);
 void site_free(struct site *site);
 
-/* List the services named in a file instead, "group/service" a line. */
-void site_only(struct site *site, const char *file);
+/* ---- list.c: the list of services that a site has, or that are named ------- */
+
+/* Add those of the active [[groups]], in the order of the file; of two groups for
+ * one domain the last counts.  False after an error. */
+bool site_add_groups(struct site *site, const struct toml *groups);
 
 /* Add every service file of a group, by name; false after a complaint. */
 bool site_add_group(struct site *site, const char *group);
 
-/* cainfo.c: fill site->ca from conf.d/ca-info.conf; false after an error. */
+/* Add those named as "group:service,service", "group:ALL", "group",
+ * "group/service" or by the path of a directory in certs; false after a
+ * complaint that there is no such thing. */
+bool site_add_named(struct site *site, const char *arg);
+
+/* A service that is listed twice counts once, where it comes first. */
+void site_drop_twins(struct site *site);
+
+/* List the services named in a file instead, "group/service" a line. */
+void site_only(struct site *site, const char *file);
+
+/* "certs/group/service"; the caller frees. */
+char *service_dir(const struct service_id *id);
+
+/* ---- cainfo.c: conf.d/ca-info.conf ------------------------------------------ */
+
+/* Fill site->ca from conf.d/ca-info.conf; false after an error. */
 bool cainfo_load(struct site *site);
 
 /* The CA of that name ("" and "self": the certificate's own key), or NULL. */
 const struct ca *cainfo_find(const struct site *site, const char *name);
-
-/* "certs/group/service"; the caller frees. */
-char *service_dir(const struct service_id *id);
 
 /* ---- service.c: conf.d/<group>/<service> ---------------------------------- */
 
@@ -650,7 +671,7 @@ struct cert {
 	char issuer[128];	/* the issuer's CN, else O, else "" */
 	char serial[48];	/* hex */
 	double draw;		/* in [0, 1), the same for ever, from its signature */
-	char **names;		/* canonical, unsorted */
+	char **names;		/* canonical, unsorted; printable ASCII */
 	size_t nnames;
 };
 

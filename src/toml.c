@@ -276,8 +276,9 @@ document(struct parser *ps, struct node *root)
 	}
 }
 
-struct toml *
-toml_parse(const char *path, const char *buf, size_t len)
+/* The root table of the len bytes at buf; NULL after a complaint. */
+static struct toml *
+parse(const char *path, const char *buf, size_t len)
 {
 	struct parser ps;
 	struct node *root;
@@ -310,7 +311,7 @@ toml_load(const char *path)
 
 	if ((buf = slurp(path, &len)) == NULL)
 		return NULL;
-	root = toml_parse(strcmp(path, "-") == 0 ? "standard input" : path, buf, len);
+	root = parse(strcmp(path, "-") == 0 ? "standard input" : path, buf, len);
 	free(buf);
 	return root;
 }

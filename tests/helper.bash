@@ -4,8 +4,9 @@
 bats_require_minimum_version 1.5.0
 
 TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
-PATH=${SSLM_BIN:-$TOP/bin}:$PATH
-export TOP PATH
+SSLM_BIN=${SSLM_BIN:-$TOP/bin}
+PATH=$SSLM_BIN:$PATH
+export TOP SSLM_BIN PATH
 
 # A directory of the test's own, with a space in its path.
 workdir() {

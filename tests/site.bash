@@ -5,7 +5,7 @@
 # Makefile of three lines that leads to the rules.
 site() {
 	cp -r "$TOP/conf.d" .
-	ln -s "$TOP/mk" mk
+	ln -sfn "$TOP/mk" mk
 	printf 'MK := mk\n\ninclude $(MK)/site.mk\n' >Makefile
 }
 

@@ -369,11 +369,33 @@ killed_run() {
 	[ ! -e certs ]
 }
 
+@test "options that a Makefile adds are not taken for make -n" {
+	site
+	# As the checkout's own Makefile begins.
+	grep '^MAKEFLAGS' "$TOP/Makefile" | cat - Makefile >M
+	[ "$(wc -l <M)" -gt "$(wc -l <Makefile)" ]
+	mv M Makefile
+	m renew
+	whole next
+	m roll FORCE=1
+	whole curr
+	run -0 m -n renew FORCE=1
+	[ ! -e $web/next ]
+}
+
 @test "make verify looks at what is in use" {
 	ready_site
 	run -0 m verify
 	[[ $output == *"$web/curr: ok"* ]]
 	cp $mail/curr/cert.pem $web/curr/cert.pem
+	run -2 m verify
+}
+
+@test "make verify fails where the list of services cannot be had" {
+	ready_site
+	run -2 m verify SERVICES='example.com:nosuch example.com:web-ec'
+	[[ $output == *"$web/curr: ok"* ]]
+	echo '[globals' >conf.d/ssl-mgr.conf
 	run -2 m verify
 }
 

@@ -168,6 +168,8 @@ wrong() {
 	wrong "s/O = .*/O = '$(printf 'x%.0s' {1..65})'/" "too long"
 	wrong 's/O = .*/O = "a\\nb"/' "without control characters"
 	wrong "s/C = 'US'/C = 'US'\next_key_usage = ['serverauth']/" "did you mean 'serverAuth'"
+	wrong "s/C = 'US'/C = 'US'\next_key_usage = ['serverAuth', 'serverAuth']/" "'serverAuth' is given twice"
+	wrong 's/secp384r1/SM2/' "unknown curve 'SM2'"
 	wrong "1i renew_expire_days = -1" "from 0 to"
 	wrong "1i [renew_info]\ntarget_x = 3" "number of days"
 	wrong "/CN = /d; /sans = /d" "no name"
@@ -320,6 +322,7 @@ wrong() {
 	run -2 sslm-conf -j nowhere
 	run -2 sslm-conf -j f.toml extra
 	run -75 bash -c 'sslm-conf -j f.toml >/dev/full'
+	run -2 sslm-conf -C . -j conf.d/ssl-mgr.conf
 }
 
 @test "a value by name, or what may have been meant" {
@@ -355,4 +358,20 @@ wrong() {
 	sed -i "s/'example.com'/'services'/" conf.d/ssl-mgr.conf
 	run -2 sslm-conf -g
 	[[ $output == *"needs a 'domain' that can be the name of a directory"* ]]
+}
+
+@test "a fault or warning in a CA's file is told once, however many it signs" {
+	sed -i '1i zork = 1' conf.d/ca/my-int
+	run -0 sslm-conf -g
+	[ "$(grep -c "my-int:1: unknown key 'zork'" <<<"$output")" = 1 ]
+	sed -i 's/secp384r1/secp999/' conf.d/ca/my-int
+	run -2 sslm-conf -g example.com
+	[ "$(grep -c "unknown curve" <<<"$output")" = 1 ]
+	[ "$(grep -c "signed by 'ca:my-int', which cannot be used" <<<"$output")" = 2 ]
+}
+
+@test "a log that cannot be written is said once, and changes no status" {
+	rm $web
+	SSLM_LOG=$PWD/no/log run -2 sslm-conf
+	[ "$(grep -c "sslm-conf: cannot open '$PWD/no/log': No such file or directory" <<<"$output")" = 1 ]
 }

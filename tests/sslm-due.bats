@@ -199,6 +199,26 @@ pending() {	# a complete next for web-ec
 	[[ $stderr == *"No such file or directory"* ]]
 }
 
+@test "a certificate too large to be read is told of as that, alone" {
+	in_use example.com/web-ec 0 $((90 * day))
+	head -c 2M /dev/zero >certs/example.com/web-ec/curr/cert.pem
+	run -2 sslm-due "$web"
+	[[ $output == *"'certs/example.com/web-ec/curr/cert.pem' is larger than 1048576 bytes"* ]]
+	[[ $output == *"curr: cannot be read"* ]]
+	[[ $output != *"No such file"* ]]
+}
+
+@test "names from a certificate do nothing to the terminal" {
+	in_use example.com/web-ec 0 $((90 * day))
+	d=certs/example.com/web-ec/curr
+	openssl req -x509 -key $d/privkey.pem -subj "/CN=x" -days 90 -out $d/cert.pem -addext \
+	    "subjectAltName=DNS:example.com,DNS:www.example.com,DNS:$(printf 'a\033[31mb')"
+	run -0 sslm-due "$web"
+	[[ $output == *"name a?[31mb not wanted any more"* ]]
+	run -0 sslm-status -v "$web"
+	[[ $output != *$'\033'* ]]
+}
+
 @test "a certificate cut at any length is never a crash, and never good" {
 	lives 90
 	f=certs/example.com/web-ec/curr/cert.pem

@@ -46,6 +46,19 @@ text() { openssl pkey -in "$1" -noout -text; }
 	text kb | grep -q brainpoolP256r1
 }
 
+@test "curves whose keys can sign no request are no curves here" {
+	for c in SM2 Oakley-EC2N-3 oakley-ec2n-4; do
+		run -2 sslm-genkey -c "$c" -o key.pem
+		[[ $output == *"-c '$c': no such curve"* ]]
+	done
+	# All the others can.
+	for c in $(openssl ecparam -list_curves | sed -n 's/^ *\([^ ]*\) *:.*/\1/p'); do
+		case $c in SM2 | Oakley*) continue ;; esac
+		sslm-genkey -c "$c" -o "$c.pem"
+		openssl req -new -key "$c.pem" -subj /CN=x -out csr.pem
+	done
+}
+
 @test "RSA and Ed25519" {
 	run -0 sslm-genkey -t rsa -b 2048 -o r
 	text r | grep -q '2048 bit'

@@ -283,6 +283,14 @@ print() { openssl x509 -in "$1" -noout -fingerprint -sha256 | cut -d= -f2 | tr -
 	has "subject: (empty)"
 }
 
+@test "what is no regular file is told to be so, what cannot be read once" {
+	mkfifo fifo
+	run -1 sslm-info fifo
+	[ "$output" = "sslm-info: cannot read 'fifo': not a regular file" ]
+	run -1 sslm-info /proc/self/mem
+	[ "$output" = "sslm-info: cannot read '/proc/self/mem': Input/output error" ]
+}
+
 @test "a full disk is a failure" {
 	cert a
 	run -75 bash -c 'sslm-info a.pem > /dev/full'

@@ -625,6 +625,14 @@ refused() {
 	openssl verify -CAfile out/chain.pem out/cert.pem
 }
 
+@test "a signer that is no directory will not be one later" {
+	leaf
+	key file
+	run -1 sslm-sign -s file leaf.csr
+	[[ $output == *"cannot open the signer 'file': Not a directory"* ]]
+	run -75 sslm-sign -s nothing leaf.csr
+}
+
 @test "wrong usage" {
 	root ca
 	leaf

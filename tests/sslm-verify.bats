@@ -376,6 +376,11 @@ no() {
 	run -2 sslm-verify -a cut.pem leaf
 }
 
+@test "anchors that cannot be opened are told so" {
+	run -2 sslm-verify -a nofile leaf
+	[[ $output == *"-a 'nofile': No such file or directory"* ]]
+}
+
 @test "names: as a client would look at them" {
 	run -0 sslm-verify -n www.example.com -n WWW.EXAMPLE.COM. -n a.example.com -n 192.0.2.1 -n 2001:DB8:0::1 -n '*.example.com' leaf leaf/cert.pem
 	for name in example.com a.b.example.com www.example.org 192.0.2.2 2001:db8::2 '*.example.org'; do

@@ -72,6 +72,11 @@ told() {
 	run ! grep -rnE 'curl[^|]*\| *(ba)?sh' README.md mk doc
 }
 
+@test "the tree holds no links, which would lead to somebody's machine" {
+	cd "$TOP"
+	run ! sh -c "find Makefile bin conf.d doc mk src tests -type l | grep ."
+}
+
 @test "no line of a test that cannot fail" {
 	# set -e looks away from all of a && b but the last, and from ! a.
 	run ! grep -nE '^[[:space:]]*(\[.*\] && \[|! )' "$TOP"/tests/*.bats
