@@ -77,8 +77,9 @@ $(end)
 endef
 
 # Not if the site's own file is wrong, which has been said before this.
+# $1: -c to compare what is there, which a renewal has no need to.
 install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && \
-	{ sslm-install $$quiet -- $$SERVICES || bad=1; }
+	{ sslm-install $1 $$quiet -- $$SERVICES || bad=1; }
 
 ## renew: a next set for every service that is due; curr stays in use
 ifdef DRY
@@ -93,7 +94,7 @@ renew:
 		sslm-next $(if $(FORCE),-a,-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
 		$(make) issue || bad=1; \
 	fi; \
-	$(install); $(end)
+	$(call install); $(end)
 
 ## keys: a new next, and its key
 keys:
@@ -120,7 +121,7 @@ else
 	@$(begin); \
 	sslm-roll $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) \
 	    $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$quiet -- $$SERVICES || bad=1; \
-	$(install); $(end)
+	$(call install,-c); $(end)
 endif
 
 ## status: every certificate with its dates; V=1 for more
@@ -147,7 +148,7 @@ ntoc:
 
 ## prod: bring what is missing to the production directory
 prod:
-	@$(begin); $(install); $(end)
+	@$(begin); $(call install,-c); $(end)
 
 ## prune: remove old sets but for the newest CLEAN_KEEP
 prune:

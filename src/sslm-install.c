@@ -12,8 +12,14 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sslm-install [-q] [-C dir] [-d prod_cert_dir] [service ...]\n"
+    "usage: sslm-install [-cq] [-C dir] [-d prod_cert_dir] [service ...]\n"
     "       sslm-install -h | -V\n";
+
+/* Where to, and whether what is there is compared or just its name. */
+struct place {
+	const char *prod;
+	bool compare;
+};
 
 /* The last part of a path. */
 static const char *
@@ -124,7 +130,7 @@ put_link(const char *prod, const char *target, const char *path)
 }
 
 /* Is a file in production as long as that of the set?  Whoever cuts a file short
- * or adds to it is found by this, without reading all of them in every run. */
+ * or adds to it is found by this, without reading all of them. */
 static bool
 as_long(const char *source, const char *path, const char *file)
 {
@@ -137,13 +143,15 @@ as_long(const char *source, const char *path, const char *file)
 	return in_there == out_there && (!in_there || (S_ISREG(b.st_mode) && a.st_size == b.st_size));
 }
 
-/* Is the production link, and what it leads to, already what it should be? */
+/* Is the production link, and with compare what it leads to, what it should be? */
 static bool
-current(const char *source, const char *path, const char *target, bool is_ca)
+current(const char *source, const char *path, const char *target, bool is_ca, bool compare)
 {
 	char have[300];
 	bool yes = link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
 
+	if (!compare)
+		return yes;
 	for (size_t i = 0; yes && i < SET_N; i++)
 		yes = (is_ca && is_private(set_name[i])) || as_long(source, path, set_name[i]);
 	for (size_t i = 0; yes && i < MORE_N; i++)
@@ -185,16 +193,16 @@ make_dirs(const char *prod, const struct service_id *id)
 /* curr or next of one service; 1 if something was changed, 0, or -1.  A next
  * that is not there any more goes, a curr never does: servers use it. */
 static int
-install_link(const char *prod, const struct service_id *id, const char *link)
+install_link(const struct place *p, const struct service_id *id, const char *link)
 {
-	char *from = service_dir(id), *to = xasprintf("%s/%s/%s", prod, id->group, id->service);
+	char *from = service_dir(id), *to = xasprintf("%s/%s/%s", p->prod, id->group, id->service);
 	char *source = xasprintf("%s/%s", from, link), *path = xasprintf("%s/%s", to, link);
 	char *bundle = xasprintf("%s/%s", source, set_name[SET_BUNDLE]), gen[300];
 	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcmp(id->group, "ca") == 0;
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
 	bool unknown = !there && errno != ENOENT && errno != EINVAL;
 	char *target = there ? xasprintf("db/%s", base(gen)) : NULL;
-	bool done = there && current(source, path, target, is_ca);
+	bool done = there && current(source, path, target, is_ca, p->compare);
 	bool whole = there && !done && access(bundle, F_OK) == 0;
 	int ret = 0;
 
@@ -206,8 +214,8 @@ install_link(const char *prod, const struct service_id *id, const char *link)
 	} else if (!link_or_none(source)) {
 		ret = -1;
 	} else if (whole) {
-		ret = make_dirs(prod, id) == -1 || copy_set(from, to, base(gen), is_ca) == -1 ||
-		    put_link(prod, target, path) == -1 ? -1 : 1;
+		ret = make_dirs(p->prod, id) == -1 || copy_set(from, to, base(gen), is_ca) == -1 ||
+		    put_link(p->prod, target, path) == -1 ? -1 : 1;
 	} else if (!whole && is_curr && there) {
 		complain("'%s' is not complete; '%s' is left as it is", source, path);
 		ret = -1;
@@ -240,44 +248,48 @@ struct change {
 
 /* All the services, with one sync for all; false if anything failed. */
 static bool
-install(const struct site *site, const char *prod, struct change *change)
+install(const struct site *site, const struct place *p, struct change *change)
 {
 	bool ok = true;
 
 	for (size_t i = 0; i < site->n; i++) {
 		out_defer();
-		change[i].curr = install_link(prod, &site->id[i], "curr");
+		change[i].curr = install_link(p, &site->id[i], "curr");
 		out_defer();
-		change[i].next = install_link(prod, &site->id[i], "next");
+		change[i].next = install_link(p, &site->id[i], "next");
 		ok = ok && change[i].curr != -1 && change[i].next != -1;
 	}
-	ok = out_commit(prod) == 0 && ok;
+	ok = out_commit(p->prod) == 0 && ok;
 	for (size_t i = 0; i < site->n; i++)
 		if (change[i].curr == 1 || change[i].next == 1)
-			ok = tidy(prod, &site->id[i]) == 0 && ok;
+			ok = tidy(p->prod, &site->id[i]) == 0 && ok;
 	return ok;
 }
 
 int
 main(int argc, char *argv[])
 {
-	const char *dir = NULL, *prod = NULL;
+	struct place place = {NULL, false};
+	const char *dir = NULL;
 	struct change *change;
 	bool quiet = false, ok;
 	struct site site;
 	int c;
 
 	start();
-	while ((c = getopt(argc, argv, "C:d:hqV")) != -1)
+	while ((c = getopt(argc, argv, "C:cd:hqV")) != -1)
 		switch (c) {
 		case 'C': dir = optarg; break;
-		case 'd': prod = optarg; break;
+		case 'c': place.compare = true; break;
+		case 'd': place.prod = optarg; break;
 		case 'q': quiet = true; break;
 		default: opt_other(c, usage);
 		}
 	site_load(&site, dir, argv + optind);
 	change = xreallocarray(NULL, site.n, sizeof(*change));
-	ok = install(&site, prod != NULL ? prod : site.prod_cert_dir, change);
+	if (place.prod == NULL)
+		place.prod = site.prod_cert_dir;
+	ok = install(&site, &place, change);
 	for (size_t i = 0; i < site.n && !quiet; i++)
 		if (change[i].curr == 1 || change[i].next == 1)
 			printf("%s/%s\tinstalled%s%s\n", site.id[i].group, site.id[i].service,

@@ -67,26 +67,26 @@ setup() {
 	sslm-install -q
 	for f in privkey csr cert chain fullchain bundle; do
 		: >$p/curr/$f.pem
-		run -0 sslm-install
+		run -0 sslm-install -c
 		cmp $d/curr/$f.pem $p/curr/$f.pem
 		rm $p/curr/$f.pem
-		run -0 sslm-install
+		run -0 sslm-install -c
 		cmp $d/curr/$f.pem $p/curr/$f.pem
 	done
 	[ "$(stat -L -c %a $p/curr/privkey.pem $p/curr/cert.pem | xargs)" = "600 644" ]
 	echo '# more' >>$d/curr/info
-	run -0 sslm-install
+	run -0 sslm-install -c
 	cmp $d/curr/info $p/curr/info
 	cp -rL $p/curr kept
 	for f in privkey csr cert chain fullchain bundle; do
 		cp $d/curr/$f.pem good
 		: >$d/curr/$f.pem
-		run -75 sslm-install
+		run -75 sslm-install -c
 		[[ $output == *"$f.pem"* ]]
 		diff -r kept $p/curr
 		cat good >$d/curr/$f.pem
 	done
-	run -0 sslm-install
+	run -0 sslm-install -c
 	[ -z "$output" ]
 }
 
