@@ -13,6 +13,13 @@ workdir() {
 	mkdir -p "$BATS_TEST_TMPDIR/a site" && cd "$BATS_TEST_TMPDIR/a site" || return
 }
 
+# For tests that look at system calls: a program that may not dump core shows its
+# memory to root alone.
+traceable() {
+	command -v strace >/dev/null || skip "no strace"
+	[ "$(id -u)" = 0 ] || skip "only root can look into these programs"
+}
+
 # cert NAME [openssl req option...]: a throw-away self-signed certificate for
 # the DNS name NAME, in NAME.key and NAME.pem here.
 cert() {

@@ -87,7 +87,7 @@ no() {
 }
 
 @test "really killed, at each system call that changes a file" {
-	command -v strace || skip "no strace"
+	traceable
 	cp -r leaf new
 	sslm-bundle leaf
 	local call n
@@ -112,7 +112,7 @@ no() {
 }
 
 @test "a bundle is its owner's alone at every system call, whatever the umask" {
-	command -v strace || skip "no strace"
+	traceable
 	umask 0
 	ASAN_OPTIONS=detect_leaks=0 strace -f -o trace -e trace=openat,open,creat,chmod,fchmod,fchmodat,rename sslm-bundle leaf
 	grep -q 'bundle.pem.new.*O_CREAT|O_EXCL.*0600' trace
@@ -124,7 +124,7 @@ no() {
 }
 
 @test "all is on disk before it has its name, and the directory behind it" {
-	command -v strace || skip "no strace"
+	traceable
 	ASAN_OPTIONS=detect_leaks=0 strace -f -o trace -e trace=fsync,rename sslm-bundle leaf
 	[ "$(sed 's/^[0-9]* *//; s/(.*//' trace | grep -v '[^a-z]' | xargs)" = "fsync rename fsync fsync rename fsync fsync rename fsync" ]
 }
@@ -248,7 +248,7 @@ no() {
 }
 
 @test "a full disk: no bundle, no spool file, and a later run ends it" {
-	command -v strace || skip "no strace"
+	traceable
 	local n
 	for n in 1 2 3; do
 		rm -rf try && cp -r leaf try

@@ -246,7 +246,7 @@ pending() {	# a complete next for web-ec
 }
 
 @test "a scan of many services is one process" {
-	command -v strace || skip "no strace"
+	traceable
 	lives 90
 	strace -f -o trace -e trace=process "$(command -v sslm-due)" >/dev/null || true
 	[ "$(grep -cE 'execve\(' trace)" = 1 ]

@@ -16,7 +16,7 @@ text() { openssl pkey -in "$1" -noout -text; }
 }
 
 @test "the key is 0600 at every system call" {
-	command -v strace || skip "no strace"
+	traceable
 	umask 0
 	ASAN_OPTIONS=detect_leaks=0 strace -f -o trace -e trace=openat,open,creat,chmod,fchmod,fchmodat "$(command -v sslm-genkey)" -o k
 	grep -q 'O_CREAT|O_EXCL.*0600' trace

@@ -173,7 +173,7 @@ issued_ago() {
 }
 
 @test "a set that was removed is gone from the disk too" {
-	command -v strace || skip "no strace"
+	traceable
 	issue; sslm-roll
 	for _ in 1 2 3; do
 		issue SERVICES=$web
@@ -183,7 +183,7 @@ issued_ago() {
 }
 
 @test "where a link cannot be read, nothing is removed" {
-	command -v strace || skip "no strace"
+	traceable
 	issue; sslm-roll; issue SERVICES=$web; sslm-roll -qf $web
 	ls $d/db >before
 	strace -o trace -e trace=readlink -e inject=readlink:error=EIO "$(command -v sslm-roll)" -c -k 1 $web
@@ -203,7 +203,7 @@ issued_ago() {
 }
 
 @test "the switch is one rename, synced" {
-	command -v strace || skip "no strace"
+	traceable
 	issue; sslm-roll; issue SERVICES=$web
 	strace -o trace -e trace=rename,renameat,renameat2,unlink,fsync,symlink "$(command -v sslm-roll)" -f $web
 	[ "$(grep -c "rename.*web-ec/curr\"" trace)" = 1 ]

@@ -612,7 +612,7 @@ refused() {
 }
 
 @test "a kill between the files leaves no certificate without its chain" {
-	command -v strace || skip "no strace"
+	traceable
 	root ca
 	leaf
 	mkdir out
