@@ -287,8 +287,10 @@ print() { openssl x509 -in "$1" -noout -fingerprint -sha256 | cut -d= -f2 | tr -
 	mkfifo fifo
 	run -1 sslm-info fifo
 	[ "$output" = "sslm-info: cannot read 'fifo': not a regular file" ]
+	# As another user the process may not even open this.
 	run -1 sslm-info /proc/self/mem
-	[ "$output" = "sslm-info: cannot read '/proc/self/mem': Input/output error" ]
+	[[ $output == "sslm-info: cannot "*" '/proc/self/mem': "* ]]
+	[ "${#lines[@]}" = 1 ]
 }
 
 @test "a full disk is a failure" {
