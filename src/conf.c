@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD_MAX = 48, NAMES_MAX = 64 };
+enum { WORD_MAX = 48, NAMES_MAX = 64, SAID_MAX = 200 };
 
 /* Edit distance (Levenshtein), upper and lower case alike; words longer than
  * WORD_MAX are far from everything. */
@@ -63,7 +63,8 @@ conf_fault(const char *path, const struct toml *v, const char *what)
 void
 conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n)
 {
-	static char **said;
+	/* A CA's file is read once for each that it signs, and told of once. */
+	static char *said[SAID_MAX];
 	static size_t nsaid;
 	char *what = xasprintf("%s:%u: unknown %s '%s'%s", path, v->line,
 	    v->type == TOML_TABLE ? "table" : "key", v->key, conf_hint(v->key, names, n));
@@ -74,8 +75,10 @@ conf_unknown(const char *path, const struct toml *v, const char *const *names, s
 			return;
 		}
 	complain("%s", what);
-	said = xreallocarray(said, nsaid + 1, sizeof(*said));
-	said[nsaid++] = what;
+	if (nsaid < SAID_MAX)
+		said[nsaid++] = what;
+	else
+		free(what);
 }
 
 static bool
