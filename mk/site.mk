@@ -18,6 +18,11 @@ MAKEFLAGS += -rR --no-print-directory
 SHELL     := /bin/sh
 MK        ?= certs/.mk
 
+# `make' alone looks, and does nothing; a checkout builds.
+ifeq ($(.DEFAULT_GOAL),)
+.DEFAULT_GOAL := status
+endif
+
 # `make -n' shows what is due.  Lines with a make in them would run even so.
 # The letters that make was given are the first word and have no dash; what a
 # Makefile has appended, such as --no-print-directory, has.

@@ -383,6 +383,13 @@ killed_run() {
 	[ ! -e $web/next ]
 }
 
+@test "make alone shows the table and does nothing" {
+	site
+	run -0 m
+	[[ $output == *"example.com/web-ec"*due* ]]
+	[ ! -e certs ]
+}
+
 @test "make verify looks at what is in use" {
 	ready_site
 	run -0 m verify
