@@ -231,12 +231,13 @@ install_link(const struct place *p, const struct service_id *id, const char *lin
 	return ret;
 }
 
-/* What no link of the service leads to any more, now that they are switched. */
+/* What no link of the service leads to any more; but for the last one, which a
+ * server that is just starting may be reading. */
 static int
 tidy(const char *prod, const struct service_id *id)
 {
 	char *dir = xasprintf("%s/%s/%s", prod, id->group, id->service);
-	int ret = prune(dir, 0);
+	int ret = prune(dir, 1);
 
 	free(dir);
 	return ret;
