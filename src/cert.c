@@ -201,17 +201,23 @@ take_names(struct der names, struct cert *c)
 	}
 }
 
-/* A number in [0, 1) that is as random as the signature it is made of, and the
- * same whenever it is asked for (FNV-1a). */
-static double
-draw(struct der signature)
+/* The same number for the same octets (FNV-1a, its bits well mixed). */
+static uint64_t
+mix(struct der d)
 {
 	uint64_t h = 14695981039346656037u;
 
-	for (; signature.p < signature.end; signature.p++)
-		h = (h ^ *signature.p) * 1099511628211u;
-	h ^= h >> 32;
-	return (double)(h >> 11) / 9007199254740992.0;	/* 2^53 */
+	for (; d.p < d.end; d.p++)
+		h = (h ^ *d.p) * 1099511628211u;
+	return h ^ h >> 32;
+}
+
+/* A number in [0, 1) that is as random as the signature it is made of, and the
+ * same whenever it is asked for. */
+static double
+draw(struct der signature)
+{
+	return (double)(mix(signature) >> 11) / 9007199254740992.0;	/* 2^53 */
 }
 
 static void
@@ -241,10 +247,13 @@ take_cert(struct der all, struct cert *c)
 	    !next(&tbs, V_ASN1_SEQUENCE, &in))			/* issuer */
 		return false;
 	take_name(in, c->issuer, sizeof(c->issuer));
+	c->issuer_id = mix(in);
 	if (!next(&tbs, V_ASN1_SEQUENCE, &in) ||		/* validity */
 	    !next_time(&in, &c->from) || !next_time(&in, &c->until) ||
-	    !next(&tbs, V_ASN1_SEQUENCE, &in) ||		/* subject */
-	    !next(&tbs, V_ASN1_SEQUENCE, &in))			/* subjectPublicKeyInfo */
+	    !next(&tbs, V_ASN1_SEQUENCE, &in))			/* subject */
+		return false;
+	c->subject_id = mix(in);
+	if (!next(&tbs, V_ASN1_SEQUENCE, &in))			/* subjectPublicKeyInfo */
 		return false;
 	take_kind(in, c->kind, sizeof(c->kind));
 	while (next(&tbs, CONTEXT + 1, &in) || next(&tbs, CONTEXT + 2, &in))

@@ -19,7 +19,7 @@ has(char *const *names, size_t n, const char *name)
 /* Does the certificate have other names, or another kind of key, than the
  * service asks for?  What is other goes to why. */
 static bool
-differs(const struct cert *c, const struct service *s, bool reuse, char why[WHY_SIZE])
+other_content(const struct cert *c, const struct service *s, bool reuse, char why[WHY_SIZE])
 {
 	if (!reuse && strcmp(c->kind, s->kind) != 0) {
 		snprintf(why, WHY_SIZE, "key is %s, wanted %s", c->kind, s->kind);
@@ -41,6 +41,52 @@ differs(const struct cert *c, const struct service *s, bool reuse, char why[WHY_
 			return true;
 		}
 	return false;
+}
+
+/* The CA that signs, as it is in use; false if it has no certificate that can be
+ * read.  The last one is kept: mostly one CA signs all. */
+static bool
+signer(const char *name, uint64_t *subject_id)
+{
+	static char *last;
+	static uint64_t id;
+	static bool known;
+	const char *why;
+	struct cert c;
+	char *path;
+
+	if (last == NULL || strcmp(last, name) != 0) {
+		free(last);
+		last = xstrdup(name);
+		path = xasprintf("certs/ca/%s/curr/cert.pem", name);
+		if ((known = cert_load(&c, path, &why))) {
+			id = c.subject_id;
+			cert_free(&c);
+		}
+		free(path);
+	}
+	*subject_id = id;
+	return known;
+}
+
+/* Is it signed by another than the service asks for?  Of an ACME CA nobody knows
+ * by which of its names it will sign. */
+static bool
+other_signer(const struct cert *c, const struct service *s, char why[WHY_SIZE])
+{
+	uint64_t id = c->subject_id;
+
+	if (s->ca->kind == CA_ACME || (s->ca->kind == CA_LOCAL && !signer(s->ca->name, &id)) ||
+	    c->issuer_id == id)
+		return false;
+	snprintf(why, WHY_SIZE, "signed by '%s', wanted %s", c->issuer, s->ca->name);
+	return true;
+}
+
+static bool
+differs(const struct cert *c, const struct service *s, bool reuse, char why[WHY_SIZE])
+{
+	return other_content(c, s, reuse, why) || other_signer(c, s, why);
 }
 
 /* A clock may be a little behind that of the CA; not more than this. */

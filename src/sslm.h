@@ -669,6 +669,7 @@ struct cert {
 	time_t from, until;	/* notBefore, notAfter */
 	char kind[64];		/* of key, as key_kind() says it */
 	char issuer[128];	/* the issuer's CN, else O, else "" */
+	uint64_t issuer_id, subject_id;	/* the same for the same name */
 	char serial[48];	/* hex */
 	double draw;		/* in [0, 1), the same for ever, from its signature */
 	char **names;		/* canonical, unsorted; printable ASCII */

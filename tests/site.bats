@@ -270,7 +270,7 @@ deadly() {	# n m
 		cat >"deadly/${p##*/}" <<-END
 		#!/bin/bash
 		exec 8>>deadly.lock; flock 8
-		n=\$((\$(cat deadly.n) + 1)); echo \$n >deadly.n
+		n=\$((\$(cat deadly.n) + 1)); echo \$n >deadly.n.new; mv deadly.n.new deadly.n
 		flock -u 8; exec 8>&-
 		[ \$n = $1 ] || exec '$p' "\$@"
 		strace -qq -o /dev/null -e trace=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,unlink,unlinkat,rmdir,fsync,syncfs,fchmod \

@@ -147,6 +147,29 @@ set_conf() {
 	run -1 sslm-due $web
 }
 
+@test "another signer than the one in use makes due, and what ACME CAs sign does not" {
+	m renew && m roll
+	run -1 sslm-due
+	sed -i "s/signing_ca = .*/signing_ca = 'my-root'/" conf.d/example.com/web-ec
+	run -0 sslm-due
+	[ "$output" = "example.com/web-ec	signed by 'Sample Intermediate CA', wanted my-root" ]
+	m renew
+	openssl verify -x509_strict -CAfile certs/ca/my-root/curr/cert.pem certs/example.com/web-ec/next/cert.pem
+	run -1 sslm-due
+	sed -i "s/signing_ca = .*/signing_ca = 'self'/" conf.d/example.com/mail-ec
+	run -0 sslm-due
+	[[ $output == *"mail-ec	signed by 'Sample Intermediate CA', wanted self" ]]
+	printf "[le]\nca_type = 'acme'\nca_validation = 'dns-01'\n" >>conf.d/ca-info.conf
+	sed -i "s/signing_ca = .*/signing_ca = 'le'/" conf.d/example.com/mail-ec
+	run -1 sslm-due
+}
+
+@test "a CA renewed under its own name makes nothing due" {
+	m renew && m roll
+	m renew FORCE=1 SERVICES=ca && m roll ROLL_MINS=0
+	run -1 sslm-due
+}
+
 pending() {	# a complete next for web-ec
 	dated certs/example.com/web-ec/db/20200202T000000Z "$@"
 	: >certs/example.com/web-ec/db/20200202T000000Z/bundle.pem
