@@ -58,37 +58,53 @@ no_passphrase(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
+/* A file in memory.  text_open: false after a complaint; text_close wipes it. */
+struct text {
+	char *buf;
+	size_t len;
+	BIO *bio;
+};
+
+static bool
+text_open(struct text *t, const char *path)
+{
+	if ((t->buf = slurp(path, &t->len)) == NULL)
+		return false;
+	if ((t->bio = BIO_new_mem_buf(t->buf, (int)t->len)) == NULL)
+		die(EX_TEMP, "out of memory");
+	return true;
+}
+
+static void
+text_close(struct text *t)
+{
+	BIO_free(t->bio);
+	wipe(t->buf, t->len);
+}
+
 EVP_PKEY *
 pem_key(const char *path)
 {
-	EVP_PKEY *key = NULL;
-	size_t len;
-	char *buf = slurp(path, &len);
-	BIO *b;
+	EVP_PKEY *key;
+	struct text t;
 
-	if (buf == NULL)
+	if (!text_open(&t, path))
 		return NULL;
-	if ((b = BIO_new_mem_buf(buf, (int)len)) != NULL)
-		key = PEM_read_bio_PrivateKey(b, NULL, no_passphrase, NULL);
-	if (key == NULL)
+	if ((key = PEM_read_bio_PrivateKey(t.bio, NULL, no_passphrase, NULL)) == NULL)
 		pem_complain("no private key in '%s'", path);
-	BIO_free(b);
-	wipe(buf, len);
+	text_close(&t);
 	return key;
 }
 
 X509_REQ *
 pem_csr(const char *path, bool verify)
 {
-	X509_REQ *csr = NULL;
-	size_t len;
-	char *buf = slurp(path, &len);
-	BIO *b;
+	X509_REQ *csr;
+	struct text t;
 
-	if (buf == NULL)
+	if (!text_open(&t, path))
 		return NULL;
-	if ((b = BIO_new_mem_buf(buf, (int)len)) != NULL)
-		csr = PEM_read_bio_X509_REQ(b, NULL, no_passphrase, NULL);
+	csr = PEM_read_bio_X509_REQ(t.bio, NULL, no_passphrase, NULL);
 	if (csr == NULL) {
 		pem_complain("no certificate request in '%s'", path);
 	} else if (verify && X509_REQ_verify(csr, X509_REQ_get0_pubkey(csr)) != 1) {
@@ -96,27 +112,21 @@ pem_csr(const char *path, bool verify)
 		X509_REQ_free(csr);
 		csr = NULL;
 	}
-	BIO_free(b);
-	wipe(buf, len);
+	text_close(&t);
 	return csr;
 }
 
 X509 *
 pem_cert(const char *path)
 {
-	X509 *x = NULL;
-	size_t len;
-	char *buf = slurp(path, &len);
-	BIO *b;
+	struct text t;
+	X509 *x;
 
-	if (buf == NULL)
+	if (!text_open(&t, path))
 		return NULL;
-	if ((b = BIO_new_mem_buf(buf, (int)len)) != NULL)
-		x = PEM_read_bio_X509(b, NULL, no_passphrase, NULL);
-	if (x == NULL)
+	if ((x = PEM_read_bio_X509(t.bio, NULL, no_passphrase, NULL)) == NULL)
 		pem_complain("no certificate in '%s'", path);
-	BIO_free(b);
-	wipe(buf, len);
+	text_close(&t);
 	return x;
 }
 
