@@ -1,5 +1,5 @@
 /* block.c: the blocks of a PEM file, one by one. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* cainfo.c: conf.d/ca-info.conf, the CAs that services can name. */
-#include "sslm.h"
+#include "site.h"
 
 #include <errno.h>
 #include <stdlib.h>

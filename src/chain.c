@@ -1,5 +1,5 @@
 /* chain.c: certificates in a row. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* conf.c: a table of configuration, checked against its list of keys. */
-#include "sslm.h"
+#include "site.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* due.c: is a renewal wanted, and why? */
-#include "sslm.h"
+#include "site.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* ext.c: the extensions of a certificate that we sign. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdlib.h>
 #include <string.h>

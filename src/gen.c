@@ -1,5 +1,6 @@
 /* gen.c: a service's generations: db/<stamp>, and the links to them. */
-#include "sslm.h"
+#include "cert.h"
+#include "site.h"
 
 #include <ctype.h>
 #include <dirent.h>

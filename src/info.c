@@ -1,5 +1,5 @@
 /* info.c: the record of a generation. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* key.c: kinds of keys. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* list.c: the list of services that a site has, or that are named. */
-#include "sslm.h"
+#include "site.h"
 
 #include <dirent.h>
 #include <stdlib.h>

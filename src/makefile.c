@@ -4,7 +4,7 @@
  * let pass, numbers, and our own words for curves, digests and usages.  What
  * an administrator may write freely (subjects, names) goes to the request
  * file, which neither make nor a shell ever reads. */
-#include "sslm.h"
+#include "site.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* pem.c: keys, requests and certificates in PEM. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdarg.h>
 #include <stdio.h>

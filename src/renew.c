@@ -1,5 +1,5 @@
 /* renew.c: when to renew. */
-#include "sslm.h"
+#include "site.h"
 
 #include <stdlib.h>
 #include <string.h>

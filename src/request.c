@@ -1,5 +1,5 @@
 /* request.c: what a certificate is asked for, from flags or a file. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* service.c: conf.d/<group>/<service>, one certificate. */
-#include "sslm.h"
+#include "cert.h"
+#include "site.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* set.c: the files of one issuance, and whether they fit together. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* show.c: a certificate or request in lines for people. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdarg.h>
 #include <stdio.h>

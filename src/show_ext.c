@@ -1,5 +1,5 @@
 /* show_ext.c: the extensions of a certificate or request in lines for people. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdio.h>
 #include <stdlib.h>

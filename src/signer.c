@@ -1,5 +1,5 @@
 /* signer.c: the CA that signs: its set, and what it may sign. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <errno.h>
 #include <stdlib.h>

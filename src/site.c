@@ -1,5 +1,5 @@
 /* site.c: conf.d/ssl-mgr.conf. */
-#include "sslm.h"
+#include "site.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* sslm-bundle: the last step of a renewal, a set made whole. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <sys/stat.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* sslm-conf: check the configuration, print it, and write what make needs. */
-#include "sslm.h"
+#include "site.h"
 
 #include <stdio.h>
 #include <stdlib.h>

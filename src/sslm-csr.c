@@ -1,5 +1,5 @@
 /* sslm-csr: a certificate request, from a private key and names. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* sslm-due: which services want a renewal, and why? */
-#include "sslm.h"
+#include "site.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* sslm-genkey: make a private key, in a file that did not exist before. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <string.h>
 #include <sys/stat.h>

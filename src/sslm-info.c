@@ -1,5 +1,5 @@
 /* sslm-info: what a PEM file is, for people. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* sslm-install: bring curr and next of each service to where the servers read
  * them, every set as a whole. */
-#include "sslm.h"
+#include "cert.h"
+#include "site.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* sslm-next: open the next generation of a service, or go on with the one that
  * an interrupted run left. */
-#include "sslm.h"
+#include "cert.h"
+#include "site.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* sslm-roll: next becomes curr, by one rename. */
-#include "sslm.h"
+#include "cert.h"
+#include "site.h"
 
 #include <errno.h>
 #include <stdio.h>

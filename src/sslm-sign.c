@@ -1,5 +1,5 @@
 /* sslm-sign: a certificate and the chain above it, by the site's own CA. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <stdlib.h>
 #include <string.h>

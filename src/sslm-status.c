@@ -1,5 +1,6 @@
 /* sslm-status: the certificates of the site, their dates, and what comes next. */
-#include "sslm.h"
+#include "cert.h"
+#include "site.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* sslm-verify: do key, request, certificate, chain, names and dates fit? */
-#include "sslm.h"
+#include "cert.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* toml_json.c: a TOML file's meaning, as JSON. */
-#include "sslm.h"
+#include "site.h"
 
 #include <inttypes.h>
 #include <math.h>

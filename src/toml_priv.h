@@ -12,7 +12,7 @@
 #ifndef TOML_PRIV_H
 #define TOML_PRIV_H
 
-#include "sslm.h"
+#include "site.h"
 
 /* How a table or array came to be, which decides what may be added to it. */
 enum made {

@@ -1,5 +1,5 @@
 /* x509.c: what a certificate says, fit for people. */
-#include "sslm.h"
+#include "cert.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

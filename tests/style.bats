@@ -82,10 +82,10 @@ told() {
 	run ! grep -nE '^[[:space:]]*(\[.*\] && \[|! )' "$TOP"/tests/*.bats
 }
 
-@test "every function in the header says what it does" {
+@test "every function in the headers says what it does" {
 	# A prototype follows a comment, or another prototype that does.
 	awk '/^\/\*|^ \*|\*\/$/ { c = 1; next }
 	    /^[a-z].*\(.*/ && !/^#/ { if (!c) { print NR ": " $0; bad = 1 } next }
 	    /^$/ { c = 0 }
-	    END { exit bad }' "$TOP/src/sslm.h"
+	    END { exit bad }' "$TOP"/src/{sslm,cert,site}.h
 }

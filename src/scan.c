@@ -1,10 +1,10 @@
-/* cert.c: the few facts of a certificate, without parsing all of it.
+/* scan.c: the few facts of a certificate, without parsing all of it.
  *
  * A scan over a site looks at thousands of certificates and wants five things
  * of each; d2i_X509 decodes everything and takes ten times as long.  OpenSSL
  * still reads every tag and length here (ASN1_get_object checks them against
  * what is left), and whoever believes a certificate uses set_check instead. */
-#include "sslm.h"
+#include "site.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

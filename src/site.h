@@ -1,0 +1,312 @@
+/*
+ * site.h - a site: its configuration, its services, and what is to be done.
+ */
+#ifndef SITE_H
+#define SITE_H
+
+#include "sslm.h"
+
+/* ---- toml.c and its parts toml_*.c: TOML 1.0 ----------------------------- */
+
+enum toml_type {
+	TOML_STRING,
+	TOML_INTEGER,
+	TOML_FLOAT,
+	TOML_BOOL,
+	TOML_DATETIME,	/* with offset, */
+	TOML_DATETIME_LOCAL,	/* without, */
+	TOML_DATE_LOCAL,	/* and their parts; the text is in str */
+	TOML_TIME_LOCAL,
+	TOML_ARRAY,
+	TOML_TABLE
+};
+
+/* One value, and its place in the array or table that holds it. */
+struct toml {
+	enum toml_type type;
+	unsigned line;		/* where its key, or it itself, stands; from 1 */
+	const char *key;	/* in a table: its key, NUL-terminated, else NULL */
+	size_t keylen;		/* octets in key, which may hold NULs */
+	const char *str;	/* string, or date and time as RFC 3339 text, with 'T' and
+				 * 'Z'; NUL-terminated; NULL for the others */
+	size_t len;		/* octets in str, which may hold NULs */
+	int64_t num;		/* integer; bool as 0 or 1 */
+	double real;		/* float */
+	struct toml *first;	/* array or table: its first value, in file order */
+	struct toml *next;	/* the next value of the same array or table */
+};
+
+/* Limits of one file: how deep tables and arrays may be in one another, and how
+ * many keys (and tables in arrays) it may have. */
+enum { TOML_DEPTH = 32, TOML_KEYS = 10000 };
+
+/*
+ * Read a file (at most FILE_MAX bytes).  The root table, to be freed with
+ * toml_free; NULL after a complaint "path:line: what is wrong".  Line ends
+ * within strings are LF, whatever they are in the file.
+ */
+struct toml *toml_load(const char *path);
+
+/* Free a root table and all that hangs on it.  NULL is allowed. */
+void toml_free(struct toml *root);
+
+/* The value of a key in a table, or NULL; nothing is in NULL, or in what is not a
+ * table, so that calls can be nested. */
+const struct toml *toml_get(const struct toml *table, const char *key);
+
+/* Print a root table as JSON and a newline: dates and times, inf, -inf and nan as
+ * strings, all floats with a point or exponent and as many digits as it takes to
+ * read the same number back. */
+void toml_print_json(const struct toml *root);
+
+/* ---- conf.c: a table of configuration, checked against its list of keys -- */
+
+enum conf_want {
+	WANT_STRING,	/* const char *; no control characters */
+	WANT_INT,	/* long in [min, max]; a string of digits will do */
+	WANT_BOOL,	/* bool */
+	WANT_STRINGS,	/* const struct toml *: a string, or an array of strings */
+	WANT_VALUE,	/* const struct toml *: anything, for the caller to check */
+	WANT_TABLE,	/* const struct toml *: a table */
+	WANT_TABLES,	/* const struct toml *: an array of tables */
+	WANT_DEAD	/* known, without effect */
+};
+
+struct conf_key {
+	const char *name;	/* NULL ends the list */
+	enum conf_want want;
+	size_t at;		/* offset of the member that takes the value */
+	long min, max;
+};
+
+/*
+ * Fill the structure at into from a table.  An unknown key is a warning with
+ * the key that may have been meant, a value of the wrong kind an error; both
+ * as "path:line: message".  False if there was an error.  What the table does
+ * not have is left as it is.
+ */
+bool conf_table(const char *path, const struct toml *table, const struct conf_key *keys,
+    void *into);
+
+/* Complain of a value as "path:line: what"; false. */
+bool conf_fault(const char *path, const struct toml *v, const char *what);
+
+/* Warn of an unknown key, once however often its file is read; the nearest of n
+ * names, if near, is proposed. */
+void conf_unknown(const char *path, const struct toml *v, const char *const *names, size_t n);
+
+/* " (did you mean 'near'?)", or "" if none of the n names is near; static. */
+const char *conf_hint(const char *word, const char *const *names, size_t n);
+
+/* The next string of a WANT_STRINGS value; *at is NULL before the first call.
+ * NULL at the end. */
+const char *conf_next(const struct toml *strings, const struct toml **at);
+
+/* ---- renew.c: when to renew ---------------------------------------------- */
+
+enum { RENEW_MAX = 40 };	/* points of the table */
+
+struct renew_rule {
+	size_t n;
+	struct renew_point {
+		double life;	/* days from notBefore to notAfter */
+		double left;	/* renew when so many days are left ... */
+		double spread;	/* ... give or take so many, at random */
+	} point[RENEW_MAX];	/* by life, ascending */
+	double days, days_spread;	/* renew_expire_days; < 0: by the table */
+};
+
+/* The table that holds where nothing is configured. */
+void renew_default(struct renew_rule *r);
+
+/* Take the [renew_info] table of path into the rule; false after an error. */
+bool renew_table(struct renew_rule *r, const char *path, const struct toml *table);
+
+/* The moment from which a certificate of those dates is due; draw in [0, 1)
+ * is the certificate's own random number. */
+time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double draw);
+
+/* ---- site.c: conf.d/ssl-mgr.conf ------------------------------------------- */
+
+#define SITE_CONF "conf.d/ssl-mgr.conf"
+
+struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
+	const char *section;
+	const struct toml *servers, *restart_cmd, *depends;	/* strings */
+	const struct toml *acme_dir, *tlsa_dirs;		/* strings, [dns] */
+	const struct toml *svc_depends;	/* array of [group, [service ...]] */
+	const char *server_dir, *update;
+	bool skip_prod_copy;
+};
+
+struct service_id {
+	char *group, *service;
+};
+
+enum ca_kind { CA_SELF, CA_LOCAL, CA_ACME };
+
+struct ca {			/* a table of conf.d/ca-info.conf */
+	const char *name, *desc, *type, *validation, *preferred_chain, *profile;
+	const char *url, *test_url, *bundle, *email, *eab_kid, *eab_hmac_file;
+	enum ca_kind kind;
+};
+
+struct site {
+	struct toml *root;	/* all strings below are its */
+	const char *prod_cert_dir, *logdir, *sslm_auth_hook;
+	long clean_keep, min_roll_mins, dns_check_delay;
+	const struct toml *dns_xtra_ns, *post_copy_cmd;
+	struct renew_rule renew;
+	struct server *server;
+	size_t nserver;
+	struct toml *ca_root;	/* all strings of ca are its */
+	struct ca *ca;
+	size_t nca;
+	struct service_id *id;	/* in the order of the file */
+	size_t n;
+	bool bad;		/* a name that was asked for is not there */
+};
+
+/*
+ * Go to the site's directory dir (NULL: stay), read conf.d/ssl-mgr.conf and
+ * conf.d/ca-info.conf (which may be missing), and list the services: those of
+ * the active groups, or those named, as site_add_named() knows them.
+ * die(EX_USE) if a file is wrong; a name that does not exist is a complaint and
+ * sets bad.
+ */
+void site_load(struct site *site, const char *dir, char *const names[]);
+void site_free(struct site *site);
+
+/* ---- list.c: the list of services that a site has, or that are named ------- */
+
+/* Add those of the active [[groups]], in the order of the file; of two groups for
+ * one domain the last counts.  False after an error. */
+bool site_add_groups(struct site *site, const struct toml *groups);
+
+/* Add every service file of a group, by name; false after a complaint. */
+bool site_add_group(struct site *site, const char *group);
+
+/* Add those named as "group:service,service", "group:ALL", "group",
+ * "group/service" or by the path of a directory in certs; false after a
+ * complaint that there is no such thing. */
+bool site_add_named(struct site *site, const char *arg);
+
+/* A service that is listed twice counts once, where it comes first. */
+void site_drop_twins(struct site *site);
+
+/* List the services named in a file instead, "group/service" a line. */
+void site_only(struct site *site, const char *file);
+
+/* "certs/group/service"; the caller frees. */
+char *service_dir(const struct service_id *id);
+
+/* ---- cainfo.c: conf.d/ca-info.conf ------------------------------------------ */
+
+/* Fill site->ca from conf.d/ca-info.conf; false after an error. */
+bool cainfo_load(struct site *site);
+
+/* The CA of that name ("" and "self": the certificate's own key), or NULL. */
+const struct ca *cainfo_find(const struct site *site, const char *name);
+
+/* ---- service.c: conf.d/<group>/<service> ---------------------------------- */
+
+struct service {
+	const struct service_id *id;
+	char *path;		/* conf.d/group/service */
+	struct toml *root;	/* the strings below are its */
+	const char *name, *signing_ca;
+	const char *ktype, *ec_algo;
+	long rsa_bits;
+	const char *cn, *o, *c, *ou, *l, *st, *email;
+	const struct toml *sans, *ext_key_usage, *dane_tls;
+	long dane_tls_ttl, key_days;
+	bool must_staple, is_ca;
+	long sign_end_days;	/* what this service signs, when it is a CA; days */
+	const char *digest;
+	struct renew_rule renew;
+	const struct ca *ca;	/* who signs it */
+	char *kind;		/* of key, as key_kind() says it */
+	char **names;		/* canonical; the CN first if it is one */
+	size_t nnames;
+};
+
+/* Read and check a service; false after complaints, and nothing to free. */
+bool service_load(struct service *s, const struct site *site, const struct service_id *id);
+void service_free(struct service *s);
+
+/* ---- scan.c: the few facts of a certificate, without parsing all of it ---- */
+
+struct cert {
+	time_t from, until;	/* notBefore, notAfter */
+	char kind[64];		/* of key, as key_kind() says it */
+	char issuer[128];	/* the issuer's CN, else O, else "" */
+	uint64_t issuer_id, subject_id;	/* the same for the same name */
+	char serial[48];	/* hex */
+	double draw;		/* in [0, 1), the same for ever, from its signature */
+	char **names;		/* canonical, unsorted; printable ASCII */
+	size_t nnames;
+};
+
+/* The first certificate of a PEM file; false with *why: errno text or what is
+ * wrong with it.  cert_free after success. */
+bool cert_load(struct cert *c, const char *path, const char **why);
+void cert_free(struct cert *c);
+
+/* ---- gen.c: a service's generations ---------------------------------------- */
+
+enum next_state { NEXT_NONE, NEXT_PART, NEXT_WHOLE };
+
+/* The state of dir/next: absent or dangling, begun, or complete. */
+enum next_state next_state(const char *dir);
+
+/* Is path, which is to be curr, next or prev, a link or not there?  False after
+ * a complaint. */
+bool link_or_none(const char *path);
+
+/* Does curr, next or prev of dir point to that generation, there or not?  If
+ * one cannot be read, yes. */
+bool gen_linked(const char *dir, const char *generation);
+
+/* Remove a directory and the plain files in it; 0 or -1 after a complaint. */
+int remove_set(const char *dir);
+
+/*
+ * Remove the generations of dir (in dir/db) that no link points to, but for
+ * the keep newest, and what killed runs left of copies; 0 or -1 after a
+ * complaint.
+ */
+int prune(const char *dir, long keep);
+
+/* ---- due.c: is a renewal wanted, and why? ----------------------------------- */
+
+enum { WHY_SIZE = 400 };
+
+struct due {
+	bool due;
+	char why[WHY_SIZE];	/* if due */
+	bool have_curr;		/* curr holds a certificate; if so: */
+	struct cert curr;
+	time_t renew;		/* when it is due by its dates */
+	enum next_state next;
+	char next_gen[STAMP_SIZE + 8];	/* where next points to, unless NEXT_NONE */
+};
+
+/*
+ * Judge a service by its files at time now.  With reuse, the kind of key may
+ * be another than the service asks for.  False after a complaint: curr is
+ * there but cannot be read.  due_free after success.
+ */
+bool due_judge(struct due *d, const struct service *s, time_t now, bool reuse);
+void due_free(struct due *d);
+
+/* ---- makefile.c: what make is told of a service ----------------------------- */
+
+/*
+ * Write certs/<group>/<service>/Makefile (which file comes from which, and the
+ * flags of each step) and request (subject and names, read by sslm-csr), and
+ * the directories above them; each file only if its content changes.  EX_YES,
+ * or EX_USE or EX_TEMP after a complaint.
+ */
+int makefile_write(const struct site *site, const struct service *s);
+
+#endif
