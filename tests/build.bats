@@ -1,6 +1,7 @@
 # How src becomes bin: what is rebuilt, and what is not.
 setup() {
 	load helper; load site; workdir
+	unset O BIN CC CFLAGS CPPFLAGS LDFLAGS V	# of a make around the tests
 	mkdir src
 	cp "$TOP/mk/build.mk" .
 	echo '#define STATUS 3' >src/h.h

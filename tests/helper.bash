@@ -30,6 +30,14 @@ cert() {
 	    -addext "subjectAltName=DNS:$name" -days 30 "$@" 2>/dev/null
 }
 
+# damage FILE N: another octet than there is at the Nth place from the end.
+damage() {
+	local at was
+	at=$(($(stat -c %s "$1") - $2))
+	was=$(od -An -tu1 -j "$at" -N 1 "$1")
+	printf '%b' "\\0$(printf %o $((was ^ 1)))" | dd of="$1" bs=1 seek="$at" conv=notrunc 2>/dev/null
+}
+
 # dates FILE: notBefore and notAfter of a certificate in seconds.
 dates() {
 	local d
