@@ -288,6 +288,8 @@ killed_run() {
 	deadly "$1" "$2"
 	rm -f killed
 	SSLM_BIN=$PWD/deadly setsid env -u MAKEFLAGS make -j2 "$3" >/dev/null 2>&1 || true
+	# The run is over when the last of its processes is gone, not the first.
+	[ ! -e certs/.lock ] || flock certs/.lock true
 	[ "$(cat deadly.n)" -ge "$1" ]
 }
 
