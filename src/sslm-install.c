@@ -63,6 +63,31 @@ copy_file(const char *from, const char *to, const char *file)
 	return ret;
 }
 
+/* Is a file in production as long as that of the set?  Whoever cuts a file short
+ * or adds to it is found by this, without reading all of them. */
+static bool
+as_long(const char *source, const char *path, const char *file)
+{
+	char *in = xasprintf("%s/%s", source, file), *out = xasprintf("%s/%s", path, file);
+	struct stat a, b;
+	bool in_there = stat(in, &a) == 0, out_there = stat(out, &b) == 0;
+
+	free(in);
+	free(out);
+	return in_there == out_there && (!in_there || (S_ISREG(b.st_mode) && a.st_size == b.st_size));
+}
+
+/* All of the files of its issuance that go there. */
+static bool
+all_as_long(const char *source, const char *path, bool is_ca)
+{
+	bool yes = true;
+
+	for (size_t i = 0; yes && i < SET_N; i++)
+		yes = (is_ca && is_private(set_name[i])) || as_long(source, path, set_name[i]);
+	return yes;
+}
+
 /*
  * The generation gen of from/db as to/db/gen: filled under another name, which
  * what a killed run left of it has to give way to, and renamed when it is
@@ -77,12 +102,14 @@ copy_set(const char *from, const char *to, const char *gen, bool is_ca)
 	char *half = xasprintf("%s/db/.%s.new", to, gen);
 	struct stat st;
 	bool there = lstat(whole, &st) == 0;
+	bool whole_there = there && all_as_long(set, whole, is_ca), bad = false;
 	const char *into = there ? whole : half;
-	/* A damaged set must not replace a good one. */
-	bool bad = there ? set_check(set, time(NULL)) != EX_YES :
-	    remove_set(half) == -1 || make_dir(half, 0750) == -1;
 
-	for (size_t i = 0; !bad && i < SET_N; i++)
+	if (!there)
+		bad = remove_set(half) == -1 || make_dir(half, 0750) == -1;
+	else if (!whole_there)	/* a damaged set must not replace a good one */
+		bad = set_check(set, time(NULL)) != EX_YES;
+	for (size_t i = 0; !bad && !whole_there && i < SET_N; i++)
 		if (!is_ca || !is_private(set_name[i]))
 			bad = copy_file(set, into, set_name[i]) == -1;
 	for (size_t i = 0; !bad && i < MORE_N; i++)
@@ -130,20 +157,6 @@ put_link(const char *prod, const char *target, const char *path)
 	return out_link(target, path);
 }
 
-/* Is a file in production as long as that of the set?  Whoever cuts a file short
- * or adds to it is found by this, without reading all of them. */
-static bool
-as_long(const char *source, const char *path, const char *file)
-{
-	char *in = xasprintf("%s/%s", source, file), *out = xasprintf("%s/%s", path, file);
-	struct stat a, b;
-	bool in_there = stat(in, &a) == 0, out_there = stat(out, &b) == 0;
-
-	free(in);
-	free(out);
-	return in_there == out_there && (!in_there || (S_ISREG(b.st_mode) && a.st_size == b.st_size));
-}
-
 /* Is the production link, and with compare what it leads to, what it should be? */
 static bool
 current(const char *source, const char *path, const char *target, bool is_ca, bool compare)
@@ -153,8 +166,7 @@ current(const char *source, const char *path, const char *target, bool is_ca, bo
 
 	if (!compare)
 		return yes;
-	for (size_t i = 0; yes && i < SET_N; i++)
-		yes = (is_ca && is_private(set_name[i])) || as_long(source, path, set_name[i]);
+	yes = yes && all_as_long(source, path, is_ca);
 	for (size_t i = 0; yes && i < MORE_N; i++)
 		yes = as_long(source, path, more[i]);
 	return yes;
