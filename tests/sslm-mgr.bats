@@ -147,3 +147,12 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	[ ! -e pwned ]
 	[ -e $web/next/bundle.pem ]
 }
+
+@test "the status of an earlier run is not that of one that could not begin" {
+	site
+	mkdir -p own/bin own/mk certs
+	cp "$TOP/bin/sslm-mgr" own/bin
+	echo 'no makefile' >own/mk/site.mk
+	echo 75 >certs/.exit
+	run -1 own/bin/sslm-mgr -renew
+}
