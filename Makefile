@@ -13,7 +13,10 @@ all:			## build every program
 PROGS   := $(patsubst src/%.c,%,$(wildcard src/sslm-*.c))
 SHARED  := $(filter-out sslm-%,$(patsubst src/%.c,%,$(wildcard src/*.c)))
 SCRIPTS := sslm-mgr
-LIBS-sslm-status := -ljansson
+LIBS-sslm-status    := -ljansson
+LIBS-sslm-acme      := -lcurl -ljansson
+LIBS-sslm-challenge := -lldns -ljansson
+LIBS-sslm-nscheck   := -lldns
 
 include mk/build.mk
 include mk/check.mk

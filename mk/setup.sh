@@ -3,9 +3,11 @@
 # word "test" what the tests need in addition.  Uses sudo when not root.
 set -eu
 
-build='make gcc libc6-dev libssl-dev libjansson-dev libidn2-dev util-linux'
+build='make gcc libc6-dev libssl-dev libcurl4-openssl-dev libldns-dev libjansson-dev libidn2-dev
+	util-linux'
 check='bats openssl gnutls-bin jq mandoc shellcheck clang clang-tidy libclang-rt-14-dev strace
-	procps python3-minimal xxd'
+	procps python3 xxd iproute2 pebble knot knot-dnsutils nsd nginx-light openssh-server
+	openssh-client rsync'
 
 root=''
 [ "$(id -u)" = 0 ] || root=sudo

@@ -45,11 +45,6 @@ static const struct conf_key server_keys[] = {
     SERVER(skip_prod_copy, WANT_BOOL),
     {NULL, WANT_DEAD, 0, 0, 0}};
 
-/* [[dns_primary]]: which name server is asked for a zone. */
-struct primary {
-	const char *domain, *server;
-	long port;
-};
 static const struct conf_key primary_keys[] = {
     {"domain", WANT_STRING, offsetof(struct primary, domain), 0, 0},
     {"server", WANT_STRING, offsetof(struct primary, server), 0, 0},
@@ -124,7 +119,7 @@ take_server(struct site *site, const struct toml *v)
 }
 
 static bool
-check_primaries(const struct toml *primaries)
+take_primaries(struct site *site, const struct toml *primaries)
 {
 	bool ok = true;
 
@@ -136,6 +131,8 @@ check_primaries(const struct toml *primaries)
 		if (p.domain == NULL || p.server == NULL)
 			ok = conf_fault(SITE_CONF, v,
 			    "[[dns_primary]] needs 'domain' and 'server'");
+		site->primary = xreallocarray(site->primary, site->nprimary + 1, sizeof(p));
+		site->primary[site->nprimary++] = p;
 	}
 	return ok;
 }
@@ -167,7 +164,7 @@ take_file(struct file *f)
 	ok = conf_table(SITE_CONF, &rest, keys, f) && ok;
 	if (f->globals != NULL)
 		ok = conf_table(SITE_CONF, f->globals, global_keys, f) && ok;
-	ok = check_primaries(f->dns_primary) && ok;
+	ok = take_primaries(&f->site, f->dns_primary) && ok;
 	if (f->site.post_copy_cmd != NULL && !pairs_ok(f->site.post_copy_cmd))
 		ok = conf_fault(SITE_CONF, f->site.post_copy_cmd,
 		    "'post_copy_cmd' has to be a list of [host, command]");
@@ -198,6 +195,7 @@ site_load(struct site *site, const char *dir, char *const names[])
 
 	if (dir != NULL && chdir(dir) == -1)
 		die(EX_USE, "cannot go to '%s':", dir);
+	f.site.test = access(SITE_TEST, F_OK) == 0;
 	renew_default(&f.site.renew);
 	if ((f.site.root = toml_load(SITE_CONF)) == NULL)
 		finish(EX_USE);
@@ -214,6 +212,12 @@ site_load(struct site *site, const char *dir, char *const names[])
 	*site = f.site;
 }
 
+char *
+site_path(const struct site *site, const char *path)
+{
+	return xasprintf("%s%s", site->test && path[0] != '/' ? "../" : "", path);
+}
+
 void
 site_free(struct site *site)
 {
@@ -223,6 +227,7 @@ site_free(struct site *site)
 	}
 	free(site->id);
 	free(site->server);
+	free(site->primary);
 	free(site->ca);
 	toml_free(site->ca_root);
 	toml_free(site->root);

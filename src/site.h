@@ -130,6 +130,10 @@ time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double 
 
 #define SITE_CONF "conf.d/ssl-mgr.conf"
 
+/* A directory with this file in it is the test tree of the site above it, which
+ * has the same conf.d: CAs are asked for certificates by their ca_test_url. */
+#define SITE_TEST ".staging"
+
 struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const char *section;
 	const struct toml *servers, *restart_cmd, *depends;	/* strings */
@@ -137,6 +141,11 @@ struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const struct toml *svc_depends;	/* array of [group, [service ...]] */
 	const char *server_dir, *update;
 	bool skip_prod_copy;
+};
+
+struct primary {		/* [[dns_primary]] */
+	const char *domain, *server;	/* an apex, "default" or "*"; a host or address */
+	long port;
 };
 
 struct service_id {
@@ -159,12 +168,15 @@ struct site {
 	struct renew_rule renew;
 	struct server *server;
 	size_t nserver;
+	struct primary *primary;
+	size_t nprimary;
 	struct toml *ca_root;	/* all strings of ca are its */
 	struct ca *ca;
 	size_t nca;
 	struct service_id *id;	/* in the order of the file */
 	size_t n;
 	bool bad;		/* a name that was asked for is not there */
+	bool test;		/* this is the site's test tree */
 };
 
 /*
@@ -176,6 +188,10 @@ struct site {
  */
 void site_load(struct site *site, const char *dir, char *const names[]);
 void site_free(struct site *site);
+
+/* A path that conf.d tells, as it is reached from here: a relative one begins in
+ * the site's directory, which is above that of its test tree.  The caller frees. */
+char *site_path(const struct site *site, const char *path);
 
 /* ---- list.c: the list of services that a site has, or that are named ------- */
 
