@@ -184,23 +184,32 @@ take_file(struct file *f)
 	return ok;
 }
 
-void
-site_load(struct site *site, const char *dir, char *const names[])
+/* Both files into *f; false after an error. */
+static bool
+read_files(struct file *f, const char *dir)
 {
-	struct file f = {.site = {.prod_cert_dir = "/etc/ssl-mgr/prod-certs",
+	bool ok;
+
+	*f = (struct file){.site = {.prod_cert_dir = "/etc/ssl-mgr/prod-certs",
 	    .logdir = "/var/log/ssl-mgr", .sslm_auth_hook = "/usr/lib/ssl-mgr/sslm-auth-hook",
 	    .clean_keep = 10, .min_roll_mins = 90, .dns_check_delay = 240},
 	    .renew_expire_days = -1};
-	bool ok;
-
 	if (dir != NULL && chdir(dir) == -1)
 		die(EX_USE, "cannot go to '%s':", dir);
-	f.site.test = access(SITE_TEST, F_OK) == 0;
-	renew_default(&f.site.renew);
-	if ((f.site.root = toml_load(SITE_CONF)) == NULL)
+	f->site.test = access(SITE_TEST, F_OK) == 0;
+	renew_default(&f->site.renew);
+	if ((f->site.root = toml_load(SITE_CONF)) == NULL)
 		finish(EX_USE);
-	ok = take_file(&f);
-	ok = cainfo_load(&f.site) && ok;
+	ok = take_file(f);
+	return cainfo_load(&f->site) && ok;
+}
+
+void
+site_load(struct site *site, const char *dir, char *const names[])
+{
+	struct file f;
+	bool ok = read_files(&f, dir);
+
 	if (names == NULL || *names == NULL)
 		ok = site_add_groups(&f.site, f.groups) && ok;
 	else
@@ -209,6 +218,16 @@ site_load(struct site *site, const char *dir, char *const names[])
 	if (!ok)
 		finish(EX_USE);
 	site_drop_twins(&f.site);
+	*site = f.site;
+}
+
+void
+site_load_conf(struct site *site, const char *dir)
+{
+	struct file f;
+
+	if (!read_files(&f, dir))
+		finish(EX_USE);
 	*site = f.site;
 }
 

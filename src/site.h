@@ -189,6 +189,9 @@ struct site {
 void site_load(struct site *site, const char *dir, char *const names[]);
 void site_free(struct site *site);
 
+/* The same without services, for who works on files and needs the CAs. */
+void site_load_conf(struct site *site, const char *dir);
+
 /* A path that conf.d tells, as it is reached from here: a relative one begins in
  * the site's directory, which is above that of its test tree.  The caller frees. */
 char *site_path(const struct site *site, const char *path);
