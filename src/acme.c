@@ -9,10 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char LETS_ENCRYPT[] = "https://acme-v02.api.letsencrypt.org/directory";
-static const char LETS_ENCRYPT_TEST[] =
-    "https://acme-staging-v02.api.letsencrypt.org/directory";
-
 enum {
 	TRIES = 5,		/* of one request */
 	PATIENCE = 60,		/* seconds to wait for a CA that is busy */
@@ -43,22 +39,6 @@ sleep_ms(int64_t ms)
 
 /* ---- the CA and its account ---------------------------------------------- */
 
-static const char *
-directory_url(const struct site *site, const struct ca *ca)
-{
-	bool lets_encrypt = strcasecmp(ca->type, "acme") != 0;
-	const char *url = site->test ? ca->test_url : ca->url;
-
-	if (url == NULL && lets_encrypt && (!site->test || ca->url == NULL))
-		url = site->test ? LETS_ENCRYPT_TEST : LETS_ENCRYPT;
-	if (url == NULL)
-		die(EX_USE, "conf.d/ca-info.conf: '%s' has no %s", ca->name,
-		    site->test ? "ca_test_url" : "ca_url");
-	if (!url_ok(url))
-		die(EX_USE, "conf.d/ca-info.conf: '%s' is not a URL with https", url);
-	return url;
-}
-
 /* One directory for each CA that a URL leads to and each binding to an account
  * that somebody has there. */
 static char *
@@ -83,13 +63,15 @@ acme_open(struct acme *a, const struct step_options *opt, size_t names)
 {
 	struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
 	char *anchors = NULL;
+	const char *key;
 
 	*a = (struct acme){.deadline = time(NULL) + CONVERSATION};
 	site_load_conf(&a->site, NULL);
 	a->ca = cainfo_find(&a->site, opt->ca);
 	if (a->ca == NULL || a->ca->kind != CA_ACME)
 		die(EX_USE, "'%s' is no ACME CA in conf.d/ca-info.conf", opt->ca);
-	a->url = directory_url(&a->site, a->ca);
+	if ((a->url = ca_directory(&a->site, a->ca, &key)) == NULL || !url_ok(a->url))
+		die(EX_USE, "conf.d/ca-info.conf: '%s' has no good %s", opt->ca, key);
 	a->dir = account_dir(&a->site, a->ca, a->url);
 	a->most = 60 + 6 * (unsigned)names;
 	if (a->ca->bundle != NULL)
@@ -373,7 +355,7 @@ acme_free(struct acme_req *r)
 }
 
 json_t *
-acme_get(struct acme *a, const char *url, struct http_req *h)
+acme_get(struct acme *a, const char *url, struct http_req *h, bool quiet)
 {
 	struct acme_req r = {.url = url};
 
@@ -394,30 +376,36 @@ acme_get(struct acme *a, const char *url, struct http_req *h)
 			http_free(h);
 		}
 	}
-	if (h->status == 0) {
+	if (h->status == 200 && r.json != NULL)
+		return r.json;
+	if (!quiet && h->status == 0)
 		complain("%s: %s", url, h->why);
-	} else if (h->status != 200 || r.json == NULL) {
+	else if (!quiet)
 		problem_complain(&r, "%s", url);
-		json_decref(r.json);
-		r.json = NULL;
-	}
-	return r.json;
+	json_decref(r.json);
+	return NULL;
 }
 
 /* ---- the directory ------------------------------------------------------------ */
 
-const char *
-acme_resource(struct acme *a, const char *name)
+bool
+acme_reach(struct acme *a, bool quiet)
 {
 	struct http_req h;
 
-	if (a->directory == NULL) {
-		a->directory = acme_get(a, a->url, &h);
-		if (a->directory == NULL)
-			finish(h.status == 0 && !h.wrong ? EX_TEMP :
-			    h.status == 429 || h.status >= 500 ? EX_TEMP : EX_PERM);
-		http_free(&h);
-	}
+	if (a->directory != NULL)
+		return true;
+	if ((a->directory = acme_get(a, a->url, &h, quiet)) == NULL && !quiet)
+		finish(h.status == 0 ? (h.wrong ? EX_PERM : EX_TEMP) :
+		    h.status == 429 || h.status >= 500 ? EX_TEMP : EX_PERM);
+	http_free(&h);
+	return a->directory != NULL;
+}
+
+const char *
+acme_resource(struct acme *a, const char *name)
+{
+	acme_reach(a, false);
 	if (json_object_get(a->directory, name) == NULL)
 		return NULL;
 	return json_url(a->directory, name);

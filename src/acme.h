@@ -172,6 +172,10 @@ char *acme_account_path(const struct acme *a);
  * none. */
 void acme_use_account(struct acme *a);
 
+/* Get the directory, unless it is there.  False quietly, or finish() after a
+ * complaint. */
+bool acme_reach(struct acme *a, bool quiet);
+
 /* The URL that the directory has under this name, asked for once; NULL if it has
  * none.  (RFC 8555, 7.1.1) */
 const char *acme_resource(struct acme *a, const char *name);
@@ -191,8 +195,9 @@ void acme_free(struct acme_req *r);
 /* Use a nonce that an earlier conversation has left over. */
 void acme_keep_nonce(struct acme *a, const char *nonce);
 
-/* A GET without signature, of JSON; the caller frees.  NULL after a complaint. */
-json_t *acme_get(struct acme *a, const char *url, struct http_req *h);
+/* A GET without signature, of JSON; the caller frees.  NULL after a complaint, or
+ * quietly. */
+json_t *acme_get(struct acme *a, const char *url, struct http_req *h, bool quiet);
 
 /* Sleep before the next look at what is under way, the nth: shortly at first, and
  * as long as the CA says.  False when the time is over. */

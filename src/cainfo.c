@@ -29,6 +29,15 @@ static const struct {
 } types[] = {{"self", CA_SELF}, {"local", CA_LOCAL}, {"certbot", CA_ACME},
     {"letsencrypt", CA_ACME}, {"acme", CA_ACME}};
 
+static bool
+https(const char *url, const struct toml *v)
+{
+	if (strncmp(url, "https://", 8) == 0 && strpbrk(url, " \"\\<>^`{|}") == NULL)
+		return true;
+	complain("%s:%u: '%s' is not a URL with https", FILE_NAME, v->line, url);
+	return false;
+}
+
 /* ssl-mgr looks at the beginning only. */
 static bool
 take_validation(struct ca *ca, const struct toml *v)
@@ -82,6 +91,9 @@ take(struct ca *ca, const struct toml *v)
 		complain("%s:%u: '%s' cannot be the name of a CA", FILE_NAME, v->line, ca->name);
 		return false;
 	}
+	if ((ca->url != NULL && !https(ca->url, v)) ||
+	    (ca->test_url != NULL && !https(ca->test_url, v)))
+		return false;
 	return take_validation(ca, v);
 }
 
@@ -105,6 +117,20 @@ cainfo_load(struct site *site)
 		site->ca[site->nca++] = ca;
 	}
 	return ok;
+}
+
+const char *
+ca_directory(const struct site *site, const struct ca *ca, const char **key)
+{
+	/* certbot's: the only CA that ssl-mgr knows. */
+	bool lets_encrypt = strcasecmp(ca->type, "acme") != 0 && ca->url == NULL;
+	const char *url = site->test ? ca->test_url : ca->url;
+
+	*key = site->test ? "ca_test_url" : "ca_url";
+	if (url == NULL && lets_encrypt)
+		url = site->test ? "https://acme-staging-v02.api.letsencrypt.org/directory" :
+		    "https://acme-v02.api.letsencrypt.org/directory";
+	return url;
 }
 
 const struct ca *

@@ -188,6 +188,7 @@ take_file(struct file *f)
 static bool
 read_files(struct file *f, const char *dir)
 {
+	char *path;
 	bool ok;
 
 	*f = (struct file){.site = {.prod_cert_dir = "/etc/ssl-mgr/prod-certs",
@@ -201,6 +202,12 @@ read_files(struct file *f, const char *dir)
 	if ((f->site.root = toml_load(SITE_CONF)) == NULL)
 		finish(EX_USE);
 	ok = take_file(f);
+	if (f->site.test) {
+		path = site_path(&f->site, f->site.prod_cert_dir);
+		f->site.test_prod_dir = xasprintf("%s.test", path);
+		f->site.prod_cert_dir = f->site.test_prod_dir;
+		free(path);
+	}
 	return cainfo_load(&f->site) && ok;
 }
 
@@ -245,6 +252,7 @@ site_free(struct site *site)
 		free(site->id[i].service);
 	}
 	free(site->id);
+	free(site->test_prod_dir);
 	free(site->server);
 	free(site->primary);
 	free(site->ca);
