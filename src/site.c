@@ -212,6 +212,15 @@ site_load(struct site *site, const char *dir, char *const names[])
 	*site = f.site;
 }
 
+const struct server *
+site_server(const struct site *site, const char *section)
+{
+	for (size_t i = 0; i < site->nserver; i++)
+		if (strcmp(site->server[i].section, section) == 0)
+			return &site->server[i];
+	return NULL;
+}
+
 char *
 site_path(const struct site *site, const char *path)
 {
