@@ -14,6 +14,7 @@ PROGS   := $(patsubst src/%.c,%,$(wildcard src/sslm-*.c))
 SHARED  := $(filter-out sslm-%,$(patsubst src/%.c,%,$(wildcard src/*.c)))
 SCRIPTS := sslm-mgr
 LIBS-sslm-status    := -ljansson
+LIBS-sslm-jws       := -ljansson
 LIBS-sslm-acme      := -lcurl -ljansson
 LIBS-sslm-challenge := -lldns -ljansson
 LIBS-sslm-nscheck   := -lldns
