@@ -73,7 +73,7 @@ environment(void)
 
 /* 0, or errno.  mask is what the command's signal mask is to be. */
 static int
-spawn(pid_t *pid, char *const argv[], const sigset_t *mask)
+spawn(pid_t *pid, const char *const argv[], const sigset_t *mask)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -102,7 +102,7 @@ spawn(pid_t *pid, char *const argv[], const sigset_t *mask)
 			why = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
 		was = umask(022);
 		if (why == 0)
-			why = posix_spawnp(pid, argv[0], &files, &attr, argv, env);
+			why = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)argv, env);
 		umask(was);
 		posix_spawnattr_destroy(&attr);
 	}
@@ -180,7 +180,7 @@ await(pid_t pid, int seconds, const sigset_t *set, int *sig)
 }
 
 struct ran
-run(char *const argv[], int seconds)
+run(const char *const argv[], int seconds)
 {
 	struct ran r = {RAN_NOT, 0};
 	sigset_t set = awaited(), was;

@@ -352,13 +352,24 @@ struct ran {
  * SSLM_LOCKED, SSLM_STATUS, MAKEFLAGS, MAKELEVEL and MFLAGS.  A signal that is to
  * end us is passed on, and ends us when the program is gone.
  */
-struct ran run(char *const argv[], int seconds);
+struct ran run(const char *const argv[], int seconds);
 
 /* Exit status 0? */
 bool ran_well(struct ran r);
 
 /* "exit status 3", "killed by signal 9 (Killed)" ...; the caller frees. */
 char *ran_text(struct ran r);
+
+/* ---- host.c: other machines ---------------------------------------------------- */
+
+/* May it be handed to ssh and rsync as a host?  A name, user@name or an address. */
+bool host_safe(const char *host);
+
+/* Is it this machine: "localhost", its host name, or the first label of that? */
+bool host_here(const char *host);
+
+/* "host:path", as rsync wants it; the caller frees. */
+char *host_path(const char *host, const char *path);
 
 /* ---- push.c: zones that the name server has to be told of -------------------- */
 

@@ -22,7 +22,7 @@ push(const struct site *site, const char *cmd, const struct words *zones, int se
 	words_add(&argv, xstrdup("--serial_bump"));
 	for (size_t i = 0; i < zones->n; i++)
 		words_add(&argv, xstrdup(zones->w[i]));
-	r = run(argv.w, seconds);
+	r = run((const char *const *)argv.w, seconds);
 	words_free(&argv);
 	if (ran_well(r))
 		return EX_YES;

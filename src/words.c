@@ -1,8 +1,10 @@
 /* words.c: lists of strings. */
 #include "sslm.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void
 words_add(struct words *l, char *s)
@@ -43,6 +45,21 @@ words_has(const struct words *l, const char *s)
 	return l->n > 0 && bsearch(&s, l->w, l->n, sizeof(*l->w), by_octets) != NULL;
 }
 
+void
+words_drop(struct words *l, const char *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->w[i], s) == 0)
+			free(l->w[i]);
+		else
+			l->w[kept++] = l->w[i];
+	if (l->n > 0)
+		l->w[kept] = NULL;
+	l->n = kept;
+}
+
 char *
 words_join(const struct words *l, const char *end, size_t *len)
 {
@@ -68,4 +85,57 @@ words_free(struct words *l)
 	free(l->w);
 	l->w = NULL;
 	l->n = 0;
+}
+
+int
+words_load(struct words *l, const char *path, char *(*take)(const char *line), const char *what)
+{
+	char *buf, *rest, *line, *word;
+	size_t len;
+	int ret = 0;
+
+	if ((buf = rest = slurp_try(path, &len)) == NULL) {
+		if (errno == ENOENT)
+			return 0;
+		if (errno != 0)
+			complain("cannot read '%s':", path);
+		return -1;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (buf[i] == '\0')
+			buf[i] = '?';
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (*line == '\0')
+			continue;
+		if ((word = take(line)) != NULL) {
+			words_add(l, word);
+		} else {
+			complain("'%s': '%.80s' is not %s", path, line, what);
+			ret = 1;
+		}
+	}
+	free(buf);
+	words_sort(l);
+	return ret;
+}
+
+int
+words_save(const struct words *l, const char *path)
+{
+	size_t len;
+	char *text;
+	int ret;
+
+	if (l->n == 0) {
+		if (unlink(path) == 0)
+			return sync_dir("certs");
+		if (errno == ENOENT)
+			return 0;
+		complain("cannot remove '%s':", path);
+		return -1;
+	}
+	text = words_join(l, "\n", &len);
+	ret = out_file(path, 0644, text, len) == -1 ? -1 : 0;
+	free(text);
+	return ret;
 }
