@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { RESOLVERS = 3, PRIMARY_ADDRS = 4, DNS_PORT = 53, LOOK_MS = 60000 };
+enum { RESOLVERS = 3, PRIMARY_ADDRS = 4, DNS_PORT = 53 };
 
 static void
 add(struct dns_who *who, const struct dns_addr *a, size_t n, bool recurse)
@@ -149,7 +149,7 @@ settle(struct dns_lookup *l, struct dns_query *q)
 }
 
 void
-dns_look(struct dns_lookup *l, size_t n)
+dns_look(struct dns_lookup *l, size_t n, int64_t until)
 {
 	struct dns_query *q = xmalloc(n * sizeof(*q));
 	size_t *of = xmalloc(n * sizeof(*of)), m = 1;
@@ -167,11 +167,22 @@ dns_look(struct dns_lookup *l, size_t n)
 			    .server = l[i].who->server[turn], .recurse = l[i].who->recurse[turn]};
 			of[m++] = i;
 		}
-		dns_ask(q, m, LOOK_MS);
+		dns_ask(q, m, until);
 		for (size_t i = 0; i < m; i++)
 			settle(&l[of[i]], &q[i]);
 		dns_free(q, m);
 	}
 	free(of);
 	free(q);
+}
+
+void
+dns_look_free(struct dns_lookup *l, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		ldns_pkt_free(l[i].answer);
+		free(l[i].why);
+		l[i].answer = NULL;
+		l[i].why = NULL;
+	}
 }
