@@ -299,6 +299,40 @@ void failure_forget(const struct order *o);
  * if it cannot have one. */
 char *ari_id(const char *path);
 
+/* ---- order_file.c: order.json, the order of a set in the making ---------- */
+
+enum challenge_type { CHALLENGE_DNS, CHALLENGE_HTTP, CHALLENGE_PERSIST };
+
+/* One that is still to be met; every string is checked, and none can hurt in a zone
+ * file, a file name, a header or a message. */
+struct challenge {
+	enum challenge_type type;	/* dns-01, http-01, dns-persist-01 */
+	const char *identifier;	/* a canonical name */
+	const char *url, *authorization;
+	const char *token;	/* not with dns-persist-01; base64url */
+	const char *owner, *txt;	/* with DNS: where and what the record is */
+	const char *content;	/* with http-01: token, '.' and thumbprint */
+};
+
+struct order_file {
+	json_t *root;	/* the strings are its */
+	const char *directory, *url, *account, *finalize, *new_nonce;
+	const char *expires;	/* RFC 3339, or NULL */
+	const char *csr;	/* hex of the SHA-256 of its DER */
+	struct challenge *challenge;
+	size_t n;
+	const char **nonce;
+	size_t nnonce;
+	time_t saved;		/* or 0 */
+};
+
+enum { ORDER_CHALLENGES = 1000, ORDER_NONCES = 1000 };	/* at most */
+
+/* Read and check an order: 1; 0 if there is no such file; -1 after a complaint.
+ * order_free after 1. */
+int order_load(struct order_file *o, const char *path);
+void order_free(struct order_file *o);
+
 /* ---- the steps of sslm-acme, one file each: sslm-acme(1) ---------------------- */
 
 struct step_options {

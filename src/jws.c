@@ -29,7 +29,7 @@ program_beside(const char *program)
 }
 
 static noreturn void
-run(char *const argv[], int fd)
+become(char *const argv[], int fd)
 {
 	if (dup2(fd, STDIN_FILENO) == -1 || dup2(fd, STDOUT_FILENO) == -1)
 		_exit(127);
@@ -53,7 +53,7 @@ jws_open(const char *key, char extra, const char *file)
 	if ((j->pid = fork()) == -1)
 		die(EX_TEMP, "cannot fork:");
 	if (j->pid == 0)
-		run(argv, fd[1]);
+		become(argv, fd[1]);
 	close(fd[1]);
 	if ((j->from = fdopen(fd[0], "r")) == NULL ||
 	    (j->to = fdopen(fcntl(fd[0], F_DUPFD_CLOEXEC, 3), "w")) == NULL)

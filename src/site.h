@@ -197,6 +197,9 @@ void site_load_conf(struct site *site, const char *dir);
  * the site's directory, which is above that of its test tree.  The caller frees. */
 char *site_path(const struct site *site, const char *path);
 
+/* The section of that name, or NULL. */
+const struct server *site_server(const struct site *site, const char *section);
+
 /* ---- list.c: the list of services that a site has, or that are named ------- */
 
 /* Add those of the active [[groups]], in the order of the file; of two groups for
@@ -368,5 +371,66 @@ void due_free(struct due *d);
  * or EX_USE or EX_TEMP after a complaint.
  */
 int makefile_write(const struct site *site, const struct service *s);
+
+/* ---- run.c: commands of the configuration ----------------------------------- */
+
+/*
+ * A command that conf.d tells, as words; none if it is empty.  It is the path of a
+ * program if it holds no blank, or has a slash and exists as it stands; otherwise
+ * it is split at blanks.  A program with a slash in its name is reached as
+ * site_path() says, one without is looked for in PATH.  The caller frees.
+ */
+struct words command_words(const struct site *site, const char *cmd);
+
+struct ran {
+	enum { RAN_EXIT, RAN_KILLED, RAN_LATE, RAN_NOT } how;
+	int code;		/* exit status; signal; seconds; errno */
+};
+
+/*
+ * Run a program, argv[0] by PATH, and wait for its end, so many seconds at most:
+ * then its process group, which is its own, gets SIGTERM, and SIGKILL 5 seconds
+ * later.  Its stdin is /dev/null, stdout and stderr are ours, all else is closed:
+ * what it leaves running does not hold the lock of this run.  Its umask is 022, its
+ * signals are what they were before start(), its environment is ours without
+ * SSLM_LOCKED, SSLM_STATUS, MAKEFLAGS, MAKELEVEL and MFLAGS.  A signal that is to
+ * end us is passed on, and ends us when the program is gone.
+ */
+struct ran run(const char *const argv[], int seconds);
+
+/* Exit status 0? */
+bool ran_well(struct ran r);
+
+/* "exit status 3", "killed by signal 9 (Killed)" ...; the caller frees. */
+char *ran_text(struct ran r);
+
+/* ---- host.c: other machines ---------------------------------------------------- */
+
+/* May it be handed to ssh and rsync as a host?  A name, user@name or an address. */
+bool host_safe(const char *host);
+
+/* Is it this machine: "localhost", its host name, or the first label of that? */
+bool host_here(const char *host);
+
+/* "host:path", as rsync wants it; the caller frees. */
+char *host_path(const char *host, const char *path);
+
+/* ---- push.c: zones that the name server has to be told of -------------------- */
+
+#define PUSH_FILE "certs/.push"	/* a zone a line */
+
+/* The canonical form of a zone's name; NULL if s is none, as the group 'ca' is
+ * none.  The caller frees. */
+char *zone_canon(const char *s);
+
+/* Read certs/.push, which may be missing; zones are sorted.  0; 1 after a complaint
+ * of lines that are not zones, which are left out; -1 after another one. */
+int push_load(struct words *zones);
+
+/* Write it, or remove it if there is no zone; 0, or -1 after a complaint. */
+int push_save(const struct words *zones);
+
+/* Add zones to it, before their files are changed.  As push_load(). */
+int push_add(const struct words *zones);
 
 #endif
