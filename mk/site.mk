@@ -7,7 +7,9 @@
 #
 # Reads:    MK (this directory), SERVICES ("group:service,service ..."; all if
 #           empty), FORCE, REUSE, DRY, WAIT, V (any value: on), ROLL_MINS,
-#           CLEAN_KEEP, JOBS (steps at a time where -j does not say it; 8),
+#           CLEAN_KEEP, TEST (the CAs' staging directories, in the test tree), TRY
+#           (renew: the same, and nothing is kept), JOBS (steps at a time where -j
+#           does not say it; 8),
 #           DNS_WAIT (seconds for name servers to show a challenge; 1800); from
 #           the environment SSLM_BIN (where the programs are)
 # Provides: renew, roll, status, due, verify, conf, prod, prune, dns, and renew's
@@ -35,7 +37,9 @@ endif
 JOBS     ?= 8
 DNS_WAIT ?= 1800
 
-.PHONY: renew roll status due verify conf prod prune dns keys copy csr cert ntoc
+LOOK     := status due verify
+PHASES   := renew roll conf prod prune dns keys copy csr cert ntoc
+.PHONY: $(LOOK) $(PHASES)
 
 # As it is written: a `$' in it is nothing to make.
 export override SERVICES := $(value SERVICES)
@@ -47,23 +51,51 @@ export PATH    := $(if $(SSLM_BIN),$(SSLM_BIN):)$(if $(filter /%,$(MK)),,$(CURDI
 # leaves nothing that has to be cleaned up, but for the spool files of what it
 # was writing: certs/.exit, empty while a run is at work, tells the next one.
 # set -f: a '*' in SERVICES is a service name to us, not a file name.
-define begin
-set -uf; umask 077; bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
+define lock
+set -uf; umask 077; \
 [ -d certs ] || mkdir -m 755 certs || exit 75; \
-for f in .lock .due .status .exit .ask .dns .seen .persist; do \
-	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
-		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
-	fi; \
-done; \
+if [ -L certs/.lock ] || { [ -e certs/.lock ] && [ ! -f certs/.lock ]; }; then \
+	echo "sslm: 'certs/.lock' is not a regular file" >&2; exit 75; \
+fi; \
 if [ -z "$${SSLM_LOCKED-}" ]; then \
 	exec 9>>certs/.lock; \
 	flock $(if $(WAIT),,-n) 9 || { \
 		echo "sslm: another run is at work on this site" >&2; exit 75; }; \
-fi; \
+fi
+endef
+
+define begin
+$(lock); bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
+for f in .due .status .exit .ask .dns .seen .persist; do \
+	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
+		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
+	fi; \
+done; \
 was=; [ ! -s certs/.exit ] || read -r was <certs/.exit; : >certs/.exit; \
 [ "$$was" = 0 ] || find certs/ ! -type d -name '.*.new' -delete || bad=1; \
 export SSLM_STATUS=certs/.status; : >certs/.status
 endef
+
+# With TEST or TRY the same is done in a tree below certs, a site of its own with
+# the same conf.d; .staging tells the programs.  One run at a time all the same:
+# challenges go to the same places.
+ifneq ($(TEST)$(TRY),)
+TREE    := certs/$(if $(TRY),.dry,.test)
+in_tree  = SSLM_LOCKED=1 $(MAKE) -C $(TREE) -f '$(above)/site.mk' MK='$(above)' TEST= TRY=
+above   := $(if $(filter /%,$(MK)),,../../)$(MK)
+$(LOOK):
+	+@[ -d $(TREE)/conf.d ] || { echo "sslm: there is no test tree yet" >&2; exit 2; }; \
+	$(in_tree) $@
+$(PHASES):
+	+@$(lock); \
+	[ ! -e $(TREE)/certs/.challenges ] || $(in_tree) dns || :; \
+	[ -z "$(TRY)" ] || rm -rf $(TREE); \
+	mkdir -p $(TREE) && ln -sfn ../../conf.d $(TREE)/conf.d && : >$(TREE)/.staging || exit 75; \
+	$(in_tree) $(if $(TRY),KEEP=no) $@; was=$$?; \
+	cat $(TREE)/certs/.exit >certs/.exit 2>/dev/null || echo $$was >certs/.exit; \
+	[ -z "$(TRY)" ] || rm -rf $(TREE); \
+	exit $$was
+else
 
 # The programs have noted their failures in certs/.status.
 define end
@@ -114,7 +146,7 @@ endef
 
 # Not if the site's own file is wrong, which has been said before this.
 # $1: -c to compare what is there, which a renewal has no need to.
-install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && \
+install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && [ -z "$(KEEP)" ] && \
 	{ sslm-install $1 $$quiet -- $$SERVICES || bad=1; }
 
 # What CAs want is asked for as often as they say, and then this once more.
@@ -200,3 +232,4 @@ dns:
 ## prune: remove old sets but for the newest CLEAN_KEEP
 prune:
 	@$(begin); sslm-roll -c $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) -- $$SERVICES || bad=1; $(end)
+endif

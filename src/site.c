@@ -259,7 +259,7 @@ site_server(const struct site *site, const char *section)
 char *
 site_path(const struct site *site, const char *path)
 {
-	return xasprintf("%s%s", site->test && path[0] != '/' ? "../" : "", path);
+	return xasprintf("%s%s", site->test && path[0] != '/' ? SITE_ABOVE : "", path);
 }
 
 void

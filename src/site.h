@@ -133,6 +133,7 @@ time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double 
 /* A directory with this file in it is the test tree of the site above it, which
  * has the same conf.d: CAs are asked for certificates by their ca_test_url. */
 #define SITE_TEST ".staging"
+#define SITE_ABOVE "../../"	/* from there to the site */
 
 struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const char *section;
