@@ -286,3 +286,31 @@ acme_site() {
 	mkdir -p web
 	printf "\n[web]\n    server_dir = '%s'\n" "$PWD/web" >>conf.d/ssl-mgr.conf
 }
+
+# ---- a CA that lies -------------------------------------------------------------
+
+# ca_hostile [FAULT...]: a new CA with these faults (tests/hostile_faults.py); all of
+# a lab are one process.  Sets ACME_URL and ACME_LOG (its requests, a line each, as
+# tests/hostile_ca.py says).  $LAB/hostile/root.pem is the root of what it issues.
+# A fault connect:KIND is one of the connection, and takes a process of its own.
+ca_hostile() {
+	lab_open
+	local dir how='' server=hostile
+	case ${1-} in connect:*) how=${1#connect:} server=hostile-$how ;; esac
+	mkdir -p "$LAB/hostile"
+	if [ ! -s "$LAB/$server.pid" ]; then
+		lab_try 5 hostile_port "$server" "$how"
+	fi
+	dir=$(mktemp -d "$LAB/$server/XXXXXXXX")
+	printf '%s\n' "$@" | grep -v '^connect:' >"$dir/faults" || :
+	ACME_URL=https://$LAB_IP:$(cat "$LAB/$server/port")/${dir##*/}/dir ACME_LOG=$dir/log
+	export ACME_URL ACME_LOG
+}
+
+hostile_port() {
+	local port=$((RANDOM % 900 + 60000))
+	mkdir -p "$LAB/$1"
+	echo "$port" >"$LAB/$1/port"
+	lab_serve "$1" "$port" python3 -B "$TOP/tests/hostile_ca.py" -l "$LAB_IP:$port" -t "$LAB/tls" \
+	    -d "$LAB/$1" ${2:+-c "$2"}
+}
