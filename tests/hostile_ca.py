@@ -11,6 +11,7 @@ asked in DIR/NAME/log, a line for each request, separated by tabs:
 
     seconds  connection  method  path  status  user agent
 
+and in DIR/NAME/nonces all the nonces that it has given away.
 The root of what it issues is DIR/root.pem.  Challenges are not tried: they are valid
 once they were asked for, and after POLLS more looks at the order or authorization.
 -c: a fault of the connection itself, for all CAs of this process.
@@ -202,6 +203,7 @@ class CA:
         self.lock = threading.RLock()
         self.nonces, self.accounts, self.orders, self.authzs, self.certs = set(), {}, {}, {}, {}
         self.log_file = open(os.path.join(path, "log"), "a", buffering=1)
+        self.nonce_file = open(os.path.join(path, "nonces"), "a", buffering=1)
 
     def url(self, *parts):
         return "/".join((self.base,) + tuple(str(p) for p in parts))
@@ -212,6 +214,7 @@ class CA:
         nonce = secrets.token_urlsafe(16)
         with self.lock:
             self.nonces.add(nonce)
+            self.nonce_file.write(nonce + "\n")
         return nonce
 
     def log(self, req, conn, status):
@@ -356,11 +359,14 @@ class CA:
         types = ["dns-01"] if wild else ["http-01", "tls-alpn-01"] if kind == "ip" else \
             ["http-01", "dns-01", "tls-alpn-01"]
         self.authzs[n] = {"n": n, "name": (kind, value[2:] if wild else value), "wild": wild, "asked": None,
-                          "polls": POLLS, "order": order, "types": types, "token": secrets.token_urlsafe(32)}
+                          "polls": POLLS, "order": order, "types": types, "token": secrets.token_urlsafe(32),
+                          "error": None}
         order["authzs"].append(self.authzs[n])
 
-    def is_valid(self, authz):
-        return authz["asked"] is not None and authz["polls"] <= 0
+    def state(self, authz):
+        if authz["asked"] is None or authz["polls"] > 0:
+            return "pending"
+        return "valid" if authz["error"] is None else "invalid"
 
     def show_order(self, order):
         shown = {"expires": stamp(86400), "identifiers": [{"type": k, "value": v} for k, v in order["names"]],
@@ -374,7 +380,8 @@ class CA:
             if shown["status"] == "valid":
                 shown["certificate"] = self.url("cert", order["n"])
         else:
-            shown["status"] = "ready" if all(self.is_valid(a) for a in order["authzs"]) else "pending"
+            states = {self.state(a) for a in order["authzs"]}
+            shown["status"] = "invalid" if "invalid" in states else "pending" if "pending" in states else "ready"
         return shown
 
     def find(self, table, req):
@@ -397,7 +404,7 @@ class CA:
 
     def show_authz(self, authz):
         shown = {"identifier": {"type": authz["name"][0], "value": authz["name"][1]}, "expires": stamp(86400),
-                 "status": "valid" if self.is_valid(authz) else "pending",
+                 "status": self.state(authz),
                  "challenges": [self.show_challenge(authz, t) for t in authz["types"]]}
         if authz["wild"]:
             shown["wildcard"] = True
@@ -410,7 +417,9 @@ class CA:
         else:
             shown["token"] = authz["token"]
         if authz["asked"] == kind:
-            shown["status"] = "valid" if self.is_valid(authz) else "processing"
+            shown["status"] = self.state(authz).replace("pending", "processing")
+            if shown["status"] == "invalid":
+                shown["error"] = authz["error"]
         return shown
 
     def do_challenge(self, req):
@@ -424,7 +433,7 @@ class CA:
 
     def do_finalize(self, req):
         order = self.find(self.orders, req)
-        if not all(self.is_valid(a) for a in order["authzs"]):
+        if any(self.state(a) != "valid" for a in order["authzs"]):
             raise Problem("orderNotReady", "authorizations are missing", 403)
         csr = unb64((req.payload or {}).get("csr", ""))
         if csr_names(csr) != {(k, v.lower()) for k, v in order["names"]}:
