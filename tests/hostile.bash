@@ -78,6 +78,9 @@ lie_checks() {
 		[ ! -e $set/cert.pem ] || wrong "there is a cert.pem"
 		[ -s err ] || wrong "says nothing"
 	fi
+	if [ "$status" = 75 ] && grep -q '/new-order.201' "$ACME_LOG"; then
+		[ -e $set/order.json ] || wrong "forgets an order that can be gone on with"
+	fi
 	find certs -type f | grep -vE '^certs/\.acme/[^/]*/(privkey\.pem|account\.json)$' |
 	    grep -vE '/next/((csr|privkey|cert|chain)\.pem|order\.json|failed)$' >rest && wrong "leaves $(cat rest)"
 	[ "$(wc -l <"$ACME_LOG")" -le 100 ] || wrong "asks $(wc -l <"$ACME_LOG") times"
