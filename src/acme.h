@@ -215,13 +215,16 @@ const char *json_url(const json_t *object, const char *key);
 /* Is the answer a problem of that type ("badNonce")? */
 bool problem_is(const struct acme_req *r, const char *type);
 
+/* Is it one that passes by itself: the CA is busy, or likes none of our nonces? */
+bool problem_passes(const struct acme_req *r);
+
 /* What a problem document (RFC 7807; RFC 8555, 6.7) says, with its subproblems,
  * fit for people; the caller frees.  That of an answer also where it is none. */
 char *problem_text(const json_t *problem);
 char *problem_of(const struct acme_req *r);
 
 /* complain() of an answer, "what: problem", and the exit status that it means:
- * EX_TEMP if the CA is busy, else EX_PERM. */
+ * EX_TEMP if it passes, else EX_PERM. */
 int problem_complain(const struct acme_req *r, const char *fmt, ...) PRINTF(2, 3);
 
 /* ---- account.c: the account at a CA (RFC 8555, 7.3) ------------------------- */

@@ -326,7 +326,7 @@ download(struct acme *a, struct order *o, const struct acme_req *order)
 	int n;
 
 	acme_post(a, &r, 1);
-	if (r.h.status == 429 || r.h.status >= 500)
+	if (problem_passes(&r))
 		finish(problem_complain(&r, "%s", r.url));
 	if ((chain = chain_in(&r)) == NULL)
 		lost(o, "the CA gave something else than certificates", EX_PERM);

@@ -292,6 +292,9 @@ authorize(struct acme *a, struct order *o)
 			r[i] = (struct acme_req){.url = json_string_value(v)};
 		acme_post(a, r, n);
 		for (i = 0; i < n; i++) {
+			if (problem_passes(&r[i]))
+				finish(problem_complain(&r[i], "%s: authorization %s", o->set,
+				    r[i].url));
 			ok = take_authorization(a, o, r[i].url, &r[i], list) != -1 && ok;
 			acme_free(&r[i]);
 		}
@@ -337,7 +340,7 @@ resume(struct acme *a, struct order *o)
 		json_object_set_new(o->file, "challenges", json_array());
 		order_write(o, a);
 		good = true;
-	} else if (r.h.status == 429 || r.h.status >= 500) {
+	} else if (problem_passes(&r)) {
 		finish(problem_complain(&r, "%s: the order", o->set));
 	}
 	acme_free(&r);

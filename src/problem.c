@@ -62,6 +62,12 @@ problem_is(const struct acme_req *r, const char *type)
 	return have != NULL && strcmp(have, type) == 0;
 }
 
+bool
+problem_passes(const struct acme_req *r)
+{
+	return r->h.status == 429 || r->h.status >= 500 || problem_is(r, "badNonce");
+}
+
 static void
 put(FILE *f, const char *before, const char *s, const char *after)
 {
@@ -157,5 +163,5 @@ problem_complain(const struct acme_req *r, const char *fmt, ...)
 	}
 	free(what);
 	free(text);
-	return r->h.status == 429 || r->h.status >= 500 ? EX_TEMP : EX_PERM;
+	return problem_passes(r) ? EX_TEMP : EX_PERM;
 }

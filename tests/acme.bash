@@ -286,3 +286,85 @@ acme_site() {
 	mkdir -p web
 	printf "\n[web]\n    server_dir = '%s'\n" "$PWD/web" >>conf.d/ssl-mgr.conf
 }
+
+# ---- a CA that lies -------------------------------------------------------------
+
+# ca_hostile [FAULT...]: a new CA with these faults (tests/hostile_faults.py); all of
+# a lab are one process.  Sets ACME_URL and ACME_LOG (its requests, a line each, as
+# tests/hostile_ca.py says).  $LAB/hostile/root.pem is the root of what it issues.
+# A fault connect:KIND is one of the connection, and takes a process of its own.
+ca_hostile() {
+	lab_open
+	local dir how='' server=hostile
+	case ${1-} in connect:*) how=${1#connect:} server=hostile-$how ;; esac
+	mkdir -p "$LAB/hostile"
+	if [ ! -s "$LAB/$server.pid" ]; then
+		lab_try 5 hostile_port "$server" "$how"
+	fi
+	dir=$(mktemp -d "$LAB/$server/XXXXXXXX")
+	printf '%s\n' "$@" | grep -v '^connect:' >"$dir/faults" || :
+	ACME_URL=https://$LAB_IP:$(cat "$LAB/$server/port")/${dir##*/}/dir ACME_LOG=$dir/log
+	export ACME_URL ACME_LOG
+}
+
+hostile_port() {
+	local port=$((RANDOM % 900 + 60000))
+	mkdir -p "$LAB/$1"
+	echo "$port" >"$LAB/$1/port"
+	lab_serve "$1" "$port" python3 -B "$TOP/tests/hostile_ca.py" -l "$LAB_IP:$port" -t "$LAB/tls" \
+	    -d "$LAB/$1" ${2:+-c "$2"}
+}
+
+# ---- a site whose zones are served by knot; needs dns.bash too ---------------------
+
+# dns_zone_site [LINE...]: knot with the zones example.com and example.net, pebble that
+# asks it, and acme_site dns-01 (with these lines for its CA).  Each zone includes
+# zones/acme-challenge.<zone>, and has the address LAB_IP for every name.  The
+# restart_cmd, ./dns-restart, writes its arguments to restart.log, and makes knot read
+# the zones that it is told, with new serials.  Sets DNS_PORT.  Before pebble is
+# stopped by lab_stop, dns_stop_all stops knot.
+dns_zone_site() {
+	local zone
+	lab_open
+	mkdir -p zones
+	for zone in example.com example.net; do
+		echo ';; nothing' >"zones/acme-challenge.$zone"
+		dns_zone "$zone" '@ NS ns1' "@ A $LAB_IP" "* A $LAB_IP" "\$INCLUDE acme-challenge.$zone" \
+		    >"zones/$zone.zone"
+	done
+	lab_try 5 dns_zone_knot
+	export DNS_PORT
+	CA_DNS=$LAB_IP:$DNS_PORT ca_start
+	acme_site dns-01 "$@"
+	{
+		printf "\n[dns]\n    acme_dir = '%s'\n    restart_cmd = '%s'\n" "$PWD/zones" "$PWD/dns-restart"
+		printf "\n[[dns_primary]]\n    domain = 'default'\n    server = '%s'\n    port = %s\n" "$LAB_IP" "$DNS_PORT"
+	} >>conf.d/ssl-mgr.conf
+	sed -i "s/^\[globals\]/&\n    dns_check_delay = 0\n    dns_xtra_ns = []/" conf.d/ssl-mgr.conf
+	dns_restart_script
+}
+
+dns_zone_knot() {
+	DNS_PORT=${DNS_PORT:-$((RANDOM % 9000 + 10000))}
+	knot_start knot "$LAB_IP" "$DNS_PORT" zones/example.com.zone zones/example.net.zone || {
+		DNS_PORT=''
+		return 1
+	}
+}
+
+dns_restart_script() {
+	cat >dns-restart <<-END
+		#!/bin/sh
+		set -eu
+		cd '$PWD'
+		echo "\$*" >>restart.log
+		[ "\$1" = --serial_bump ]
+		shift
+		for zone; do
+			was=\$(sed -n 's/^@ SOA ns1 hostmaster \([0-9]*\) .*/\1/p' "zones/\$zone.zone")
+			sed -i "s/^@ SOA ns1 hostmaster [0-9]*/@ SOA ns1 hostmaster \$((was + 1))/" "zones/\$zone.zone"
+		done
+		[ \$# -eq 0 ] || knotc -c knot/knot.conf -b zone-reload "\$@"
+	END
+	chmod 755 dns-restart
+}
