@@ -6,26 +6,18 @@
  * answer changes nothing: the wait goes on, or else whoever guesses a port could
  * end a question.
  */
-#include "dns.h"
+#include "dns_priv.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/rand.h>
-
 enum {
 	SOCKETS = 200,		/* at the same time */
-	UDP_SIZE = 1232,	/* what passes everywhere (DNS flag day 2020) */
 	TCP_WAIT = 3000,	/* milliseconds for all of it */
 	LENGTH = 2,		/* octets before a message by TCP */
-	HEADER = 12,
-	TYPE_CLASS = 4,
-	OPT = 11,		/* octets of an EDNS record without options */
 	MESSAGE_MAX = 65535
 };
 
@@ -39,12 +31,11 @@ struct job {
 	bool tcp;
 	bool cut;		/* a truncated answer has come */
 	bool odd;		/* something has come that is no answer */
-	bool closed;		/* nobody listens */
+	bool closed;		/* nobody listens for UDP */
 	unsigned tries;
 	int64_t until;		/* of this try */
-	uint8_t out[LENGTH + HEADER + LDNS_MAX_DOMAINLEN + TYPE_CLASS + OPT];
-	size_t question;	/* octets of the question: name, type and class */
-	size_t len, sent;	/* of out */
+	uint8_t out[LENGTH + DNS_ASK_MAX];
+	size_t len, sent;	/* len is without LENGTH */
 	uint8_t *in;		/* by TCP: what has come of the answer */
 	size_t got;
 };
@@ -66,77 +57,6 @@ dns_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-const char *
-dns_rcode(const ldns_pkt *answer)
-{
-	static char text[16];
-	const ldns_lookup_table *t;
-
-	t = ldns_lookup_by_id(ldns_rcodes, (int)ldns_pkt_get_rcode(answer));
-	if (t != NULL)
-		return t->name;
-	snprintf(text, sizeof(text), "RCODE%d", (int)ldns_pkt_get_rcode(answer));
-	return text;
-}
-
-static void
-put16(uint8_t *p, unsigned n)
-{
-	p[0] = (uint8_t)(n >> 8);
-	p[1] = (uint8_t)n;
-}
-
-/* The question as a message, behind its length; false if the name is none. */
-static bool
-compose(struct job *j)
-{
-	uint8_t *p = j->out + LENGTH, id[2];
-	ldns_rdf *name;
-	size_t n;
-
-	if (ldns_str2rdf_dname(&name, j->q->name) != LDNS_STATUS_OK)
-		return false;
-	n = ldns_rdf_size(name);
-	if (n > LDNS_MAX_DOMAINLEN || RAND_bytes(id, sizeof(id)) != 1) {
-		ldns_rdf_deep_free(name);
-		return false;
-	}
-	memset(j->out, 0, sizeof(j->out));
-	memcpy(p, id, sizeof(id));
-	p[2] = j->q->recurse ? 1 : 0;
-	put16(p + 4, 1);	/* a question, */
-	put16(p + 10, 1);	/* and an additional record: OPT */
-	memcpy(p + HEADER, ldns_rdf_data(name), n);
-	ldns_rdf_deep_free(name);
-	put16(p + HEADER + n, (unsigned)j->q->type);
-	put16(p + HEADER + n + 2, LDNS_RR_CLASS_IN);
-	j->question = n + TYPE_CLASS;
-	p += HEADER + j->question;
-	put16(p + 1, LDNS_RR_TYPE_OPT);
-	put16(p + 3, UDP_SIZE);
-	j->len = HEADER + j->question + OPT;
-	put16(j->out, (unsigned)j->len);
-	return true;
-}
-
-/* Is it the answer to this question, as far as header and question tell? */
-static bool
-is_answer(const struct job *j, const uint8_t *p, size_t len)
-{
-	const uint8_t *asked = j->out + LENGTH;
-
-	if (len < HEADER + j->question || memcmp(p, asked, 2) != 0)
-		return false;
-	if ((p[2] & 0xf8) != 0x80 || p[4] != 0 || p[5] != 1)	/* QR, QUERY, one question */
-		return false;
-	/* No octet that counts the letters of a label is itself a letter. */
-	for (size_t i = HEADER; i < HEADER + j->question; i++)
-		if (i < HEADER + j->question - TYPE_CLASS ? tolower(p[i]) != tolower(asked[i]) :
-		    p[i] != asked[i])
-			return false;
-	return true;
 }
 
 static void
@@ -194,7 +114,6 @@ dial(struct batch *b, struct job *j, int type)
 	if (errno == ENETUNREACH || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) {
 		end(j, DNS_NO_ROUTE, "cannot be reached from here");
 	} else {
-		j->closed = errno == ECONNREFUSED;
 		give_up(b, j);
 	}
 	errno = 0;
@@ -213,6 +132,8 @@ try_tcp(struct batch *b, struct job *j)
 		return;
 	}
 	j->in = xmalloc(LENGTH + MESSAGE_MAX);
+	j->out[0] = (uint8_t)(j->len >> 8);
+	j->out[1] = (uint8_t)j->len;
 	j->until = dns_now() + TCP_WAIT;
 }
 
@@ -243,12 +164,12 @@ take(struct batch *b, struct job *j, const uint8_t *p, size_t len)
 {
 	ldns_pkt *answer = NULL;
 
-	if (!is_answer(j, p, len)) {
+	if (!dns_is_answer(j->out + LENGTH, j->len, p, len)) {
 		j->odd = true;
-	} else if ((p[2] & 0x02) != 0 && !j->tcp) {	/* TC */
+	} else if (dns_is_cut(p) && !j->tcp) {
 		j->cut = true;
 		try_tcp(b, j);
-	} else if ((p[2] & 0x02) != 0 || ldns_wire2pkt(&answer, p, len) != LDNS_STATUS_OK ||
+	} else if (dns_is_cut(p) || ldns_wire2pkt(&answer, p, len) != LDNS_STATUS_OK ||
 	    answer == NULL) {
 		j->odd = true;
 	} else {
@@ -278,10 +199,8 @@ write_tcp(struct batch *b, struct job *j)
 
 	if (n > 0)
 		j->sent += (size_t)n;
-	else if (n == -1 && errno != EAGAIN && errno != EINTR) {
-		j->closed = errno == ECONNREFUSED;
+	else if (n == -1 && errno != EAGAIN && errno != EINTR)
 		give_up(b, j);
-	}
 }
 
 static void
@@ -328,7 +247,7 @@ begin(struct batch *b, struct dns_query *q)
 	q->answer = NULL;
 	if (is_dead(b, &q->server)) {
 		end(j, DNS_SILENT, "does not answer");
-	} else if (!compose(j)) {
+	} else if ((j->len = dns_compose(j->out + LENGTH, q)) == 0) {
 		end(j, DNS_SILENT, "cannot be asked for that name");
 	} else if ((j->fd = dial(b, j, SOCK_DGRAM)) != -1) {
 		try_udp(j);
@@ -389,7 +308,7 @@ wait_for(struct batch *b)
 }
 
 void
-dns_ask(struct dns_query *q, size_t n, int ms)
+dns_ask(struct dns_query *q, size_t n, int64_t until)
 {
 	struct batch *b = xmalloc(sizeof(*b));
 	size_t next = 0;
@@ -397,7 +316,7 @@ dns_ask(struct dns_query *q, size_t n, int ms)
 	b->live = b->ndead = 0;
 	b->room = SOCKETS;
 	b->dead = NULL;
-	b->end = dns_now() + ms;
+	b->end = until;
 	while ((next < n || b->live > 0) && dns_now() < b->end) {
 		while (next < n && b->live < b->room && begin(b, &q[next]))
 			next++;

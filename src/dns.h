@@ -60,20 +60,22 @@ struct dns_query {
 
 /*
  * Ask n questions, each of its server, all at the same time, and wait until each
- * one has its fate, for ms milliseconds at most.  An answer has come from the
+ * one has its fate, until that moment of dns_now() at most.  An answer has come from the
  * server's address and port, to ours, with our id and our question, and is well
  * formed; whatever else comes is not looked at.  By UDP, some tries with growing
  * patience, and by TCP if the answer is truncated or none has come.  An answer has
  * 65535 octets at most.  A server that has not answered one question at all is not
  * asked the rest.
  */
-void dns_ask(struct dns_query *q, size_t n, int ms);
+void dns_ask(struct dns_query *q, size_t n, int64_t until);
 
 /* Free the answers of n questions; they may be asked again. */
 void dns_free(struct dns_query *q, size_t n);
 
 /* Milliseconds on a clock that nobody sets. */
 int64_t dns_now(void);
+
+/* ---- dns_message.c: octets --------------------------------------------------- */
 
 /* The RCODE of an answer as text, "NOERROR" ...; static. */
 const char *dns_rcode(const ldns_pkt *answer);
@@ -105,9 +107,8 @@ struct dns_lookup {
 	const char *name;
 	ldns_rr_type type;
 	const struct dns_who *who;
-	ldns_pkt *answer;	/* by dns_look; the caller frees by ldns_pkt_free */
-	char *why;		/* "192.0.2.1 does not answer" ..., without an answer; to be
-				 * freed */
+	ldns_pkt *answer;	/* by dns_look(), or NULL; the caller frees by */
+	char *why;		/* ... dns_look_free(); "192.0.2.1 does not answer" ... */
 };
 
 /*
@@ -115,9 +116,12 @@ struct dns_lookup {
  * them knows: its answer has RCODE NOERROR or NXDOMAIN, and the AA bit unless it
  * was asked to recurse.
  */
-void dns_look(struct dns_lookup *l, size_t n);
+void dns_look(struct dns_lookup *l, size_t n, int64_t until);
 
-/* ---- dns_place.c: where a record has its place -------------------------------------- */
+/* Free what n lookups have found; not l itself. */
+void dns_look_free(struct dns_lookup *l, size_t n);
+
+/* ---- dns_place.c: where a record has its place ---------------------------------- */
 
 struct dns_place {
 	const char *owner;	/* any case, a final dot is allowed */
@@ -135,6 +139,123 @@ enum { DNS_CNAMES = 8 };	/* more of them, or a loop, are an error */
  * NULL, the others are set.  site may be NULL.
  */
 bool dns_place(const struct site *site, struct dns_place *p, size_t n);
+
+/* The same, without complaints: why[i] is what was to be said of the owner, to be
+ * freed, or NULL.  With a target it is a warning. */
+void dns_place_try(const struct site *site, struct dns_place *p, char **why, size_t n,
+    int64_t until);
+
+/* ---- dns_zone.c: the servers of a zone --------------------------------------------- */
+
+enum { DNS_HOSTS = 32, DNS_HOST_ADDRS = 16 };	/* of a zone, of a host */
+
+struct dns_zone {
+	const char *apex;
+	struct dns_ns {
+		char *host;
+		struct dns_addr addr;
+	} *ns;			/* every address once */
+	size_t n;
+	char *why;		/* what is wrong, if n is 0 */
+};
+
+/*
+ * Find the servers of n zones, all at the same time: the NS records that the
+ * zone's primary has, with all their addresses (there, or as the system knows
+ * them), at that port.  A host without an address is a fault of its zone.
+ */
+void dns_zones(const struct site *site, struct dns_zone *z, size_t n, long port,
+    int64_t until);
+
+/* Free what dns_zones() has found; not z itself. */
+void dns_zones_free(struct dns_zone *z, size_t n);
+
+/* ---- dns_set.c: records, as lines and as sets --------------------------------------- */
+
+struct dns_line {
+	const char *text;	/* as it was given, without the newline */
+	ldns_rr *rr;		/* canonical */
+	size_t set;		/* which of the sets it is in */
+};
+
+struct dns_set {		/* all lines of one owner and type */
+	char *owner;
+	ldns_rr_type type;
+	const struct dns_line **line;
+	size_t n;
+};
+
+struct dns_lines {
+	char *text;
+	struct dns_line *line;
+	size_t n;
+	struct dns_set *set;
+	size_t nset;
+};
+
+/*
+ * Read zone lines (RFC 1035, 5.1): one record a line, owners with a final dot;
+ * empty lines and comments count for nothing.  text is taken over; path is its name in
+ * complaints.  False after a complaint for each line that is wrong.
+ */
+bool dns_lines_read(struct dns_lines *l, char *text, const char *path);
+void dns_lines_free(struct dns_lines *l);
+
+/* Does the answer hold the record, whatever its TTL, at that owner? */
+bool dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr);
+
+/* A record that the answer has at the owner of a set's type, and the set has not;
+ * as text, which the caller frees; NULL if there is none. */
+char *dns_beyond(const ldns_pkt *answer, const char *owner, const struct dns_set *set);
+
+/* ---- dns_check.c: do all servers of its zone serve a set? --------------------------- */
+
+struct dns_target {		/* a set, and what is known of it */
+	const struct dns_set *set;
+	struct dns_place place;
+	char *why;		/* what is to be said of its place, or NULL */
+	const struct dns_zone *zone;	/* NULL as long as its servers are not known */
+	struct dns_view {	/* for each of the zone's servers */
+		bool serves, no_route;
+		char *fault;	/* lines that go behind the server's name */
+	} *view;
+	bool served;		/* by all of them */
+};
+
+struct dns_check {
+	const struct site *site;	/* or NULL */
+	long port;		/* of the servers of zones */
+	bool superset;		/* a server may have other records too */
+	struct dns_target *target;
+	size_t n, left;		/* targets, and those that are not served yet */
+	struct dns_zone **zone;
+	size_t nzone;
+};
+
+/* Begin to check these sets, which have to last as long. */
+void dns_check_begin(struct dns_check *c, const struct dns_lines *l);
+
+/* Find the servers that are not known yet, and ask those that have not served yet
+ * what they lack.  True if everything is served. */
+bool dns_check_round(struct dns_check *c, int64_t until);
+
+/* Complain of all that is missing, and where. */
+void dns_check_report(const struct dns_check *c);
+
+/* Complain of what did not count: servers that there is no way to, and CNAMEs that
+ * could not be asked for. */
+void dns_check_notes(const struct dns_check *c);
+
+/* A server that lags, and how many more; the caller frees. */
+char *dns_check_lag(const struct dns_check *c);
+void dns_check_free(struct dns_check *c);
+
+/* What is wrong with what a server has answered about a set at owner, as lines that go
+ * behind its name: "lacks: ...", "does not answer"; NULL if nothing is.  The caller
+ * frees. */
+char *dns_fault(const struct dns_query *q, const struct dns_set *set, bool superset);
+
+/* ---- dns_place.c: names ---------------------------------------------------------------- */
 
 /* Is it a name of letters, digits, '-', '_', '*' and dots, as those of our records
  * and servers are?  A final dot is allowed. */

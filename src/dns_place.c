@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PLACE_MS = 60000 };
+
 bool
 dns_plain(const char *name)
 {
@@ -95,6 +97,7 @@ apex_of(const ldns_pkt *answer, const char *name)
 /* What is not settled yet of a place: the name that is asked for now. */
 struct step {
 	struct dns_place *place;
+	char **why;		/* what is to be said of it */
 	struct dns_lookup look;
 	const char *name;
 	bool done;
@@ -102,7 +105,7 @@ struct step {
 
 /* Ask for all that is not done, at the same time. */
 static void
-ask(const struct site *site, struct step *s, size_t n, ldns_rr_type type)
+ask(const struct site *site, struct step *s, size_t n, ldns_rr_type type, int64_t until)
 {
 	struct dns_lookup *l = xmalloc(n * sizeof(*l));
 	size_t m = 0;
@@ -111,44 +114,36 @@ ask(const struct site *site, struct step *s, size_t n, ldns_rr_type type)
 		if (!s[i].done)
 			l[m++] = (struct dns_lookup){.name = s[i].name, .type = type,
 			    .who = dns_who(site, dns_site_zone(site, s[i].name))};
-	dns_look(l, m);
+	dns_look(l, m, until);
 	for (size_t i = m = 0; i < n; i++)
 		if (!s[i].done)
 			s[i].look = l[m++];
 	free(l);
 }
 
+/* It has no place, for this reason. */
 static void
-forget(struct step *s)
+fail(struct step *s, char *why)
 {
-	ldns_pkt_free(s->look.answer);
-	free(s->look.why);
-	s->look.answer = NULL;
-	s->look.why = NULL;
-}
+	struct dns_place *p = s->place;
 
-static void
-fail(struct dns_place *p)
-{
 	free(p->target);
 	free(p->zone);
+	free(*s->why);
 	p->target = p->zone = NULL;
+	*s->why = why;
 }
 
-/* A CNAME further; false if there is none, or after a complaint. */
+/* A CNAME further; false if there is none, or it leads nowhere. */
 static bool
 follow(struct step *s, unsigned hops)
 {
 	struct dns_place *p = s->place;
-	static char *said;
 	char *to;
 	bool odd;
 
 	if (s->look.answer == NULL) {
-		if (said == NULL || strcmp(said, s->look.why) != 0)
-			complain("'%s' is taken to be no alias: %s", p->target, s->look.why);
-		free(said);
-		said = xstrdup(s->look.why);
+		*s->why = xasprintf("'%s' is taken to be no alias: %s", p->target, s->look.why);
 		return false;
 	}
 	to = cname_of(s->look.answer, p->target, &odd);
@@ -158,30 +153,28 @@ follow(struct step *s, unsigned hops)
 		return true;
 	}
 	if (to != NULL)
-		complain("'%s' is an alias that leads nowhere: a loop, or more than %d CNAMEs",
-		    p->owner, DNS_CNAMES);
+		fail(s, xasprintf("'%s' is an alias that leads nowhere: a loop, or more than %d "
+		    "CNAMEs", p->owner, DNS_CNAMES));
 	else if (odd)
-		complain("'%s' is an alias of a name that cannot be used", p->target);
-	if (to != NULL || odd)
-		fail(p);
+		fail(s, xasprintf("'%s' is an alias of a name that cannot be used", p->target));
 	free(to);
 	return false;
 }
 
 static void
-find_targets(const struct site *site, struct step *s, size_t n)
+find_targets(const struct site *site, struct step *s, size_t n, int64_t until)
 {
 	bool more = true;
 
 	for (unsigned hops = 0; more; hops++) {
 		more = false;
-		ask(site, s, n, LDNS_RR_TYPE_CNAME);
+		ask(site, s, n, LDNS_RR_TYPE_CNAME, until);
 		for (size_t i = 0; i < n; i++) {
 			if (s[i].done)
 				continue;
 			s[i].done = !follow(&s[i], hops);
 			more = more || !s[i].done;
-			forget(&s[i]);
+			dns_look_free(&s[i].look, 1);
 		}
 	}
 }
@@ -199,14 +192,13 @@ climb(struct step *s)
 		s->name = dot + 1;
 		return false;
 	}
-	complain("no zone is known for '%s': %s", p->target,
-	    s->look.why != NULL ? s->look.why : "there is no SOA record");
-	fail(p);
+	fail(s, xasprintf("no zone is known for '%s': %s", p->target,
+	    s->look.why != NULL ? s->look.why : "there is no SOA record"));
 	return true;
 }
 
 static void
-find_zones(const struct site *site, struct step *s, size_t n)
+find_zones(const struct site *site, struct step *s, size_t n, int64_t until)
 {
 	const char *zone;
 	bool more = false;
@@ -222,36 +214,50 @@ find_zones(const struct site *site, struct step *s, size_t n)
 	}
 	while (more) {
 		more = false;
-		ask(site, s, n, LDNS_RR_TYPE_SOA);
+		ask(site, s, n, LDNS_RR_TYPE_SOA, until);
 		for (size_t i = 0; i < n; i++) {
 			if (s[i].done)
 				continue;
 			s[i].done = climb(&s[i]);
 			more = more || !s[i].done;
-			forget(&s[i]);
+			dns_look_free(&s[i].look, 1);
 		}
 	}
+}
+
+void
+dns_place_try(const struct site *site, struct dns_place *p, char **why, size_t n,
+    int64_t until)
+{
+	struct step *s = xmalloc(n * sizeof(*s));
+
+	for (size_t i = 0; i < n; i++) {
+		bool plain = dns_plain(p[i].owner);
+
+		p[i].target = plain ? dns_canon(p[i].owner) : NULL;
+		p[i].zone = NULL;
+		why[i] = plain ? NULL : xasprintf("'%s' is not a name for us", p[i].owner);
+		s[i] = (struct step){.place = &p[i], .why = &why[i], .name = p[i].target,
+		    .done = !plain};
+	}
+	find_targets(site, s, n, until);
+	find_zones(site, s, n, until);
+	free(s);
 }
 
 bool
 dns_place(const struct site *site, struct dns_place *p, size_t n)
 {
-	struct step *s = xmalloc(n * sizeof(*s));
+	char **why = xmalloc(n * sizeof(*why));
 	bool ok = true;
 
+	dns_place_try(site, p, why, n, dns_now() + PLACE_MS);
 	for (size_t i = 0; i < n; i++) {
-		p[i].target = p[i].zone = NULL;
-		if (dns_plain(p[i].owner))
-			p[i].target = dns_canon(p[i].owner);
-		else
-			complain("'%s' is not a name for a record", p[i].owner);
-		s[i] = (struct step){.place = &p[i], .name = p[i].target,
-		    .done = p[i].target == NULL};
-	}
-	find_targets(site, s, n);
-	find_zones(site, s, n);
-	for (size_t i = 0; i < n; i++)
+		if (why[i] != NULL)
+			complain("%s", why[i]);
+		free(why[i]);
 		ok = ok && p[i].target != NULL;
-	free(s);
+	}
+	free(why);
 	return ok;
 }

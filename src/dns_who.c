@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { RESOLVERS = 3, PRIMARY_ADDRS = 4, DNS_PORT = 53, LOOK_MS = 60000 };
+enum { RESOLVERS = 3, PRIMARY_ADDRS = 4, DNS_PORT = 53 };
 
 static void
 add(struct dns_who *who, const struct dns_addr *a, size_t n, bool recurse)
@@ -122,34 +122,42 @@ dns_who(const struct site *site, const char *zone)
 	return &k->who;
 }
 
-/* Does it know?  If not, l says why. */
-static bool
+/* What one server is to blame for, behind what others are. */
+static void
+blame(struct dns_lookup *l, const struct dns_query *q, const char *what, const char *more)
+{
+	char *before = l->why;
+
+	l->why = xasprintf("%s%s%s %s%s", before != NULL ? before : "", before != NULL ? ", " : "",
+	    dns_addr_text(&q->server), what, more);
+	free(before);
+}
+
+/* Take an answer of a server that knows, or say why it is none. */
+static void
 settle(struct dns_lookup *l, struct dns_query *q)
 {
-	const char *who = dns_addr_text(&q->server);
 	ldns_pkt_rcode rcode;
 
-	free(l->why);
-	l->why = NULL;
 	if (q->fate != DNS_ANSWER) {
-		l->why = xasprintf("%s %s", who, q->why);
-		return false;
+		blame(l, q, q->why, "");
+		return;
 	}
 	rcode = ldns_pkt_get_rcode(q->answer);
 	if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN) {
-		l->why = xasprintf("%s answers %s", who, dns_rcode(q->answer));
+		blame(l, q, "answers ", dns_rcode(q->answer));
 	} else if (!q->recurse && !ldns_pkt_aa(q->answer)) {
-		l->why = xasprintf("%s is not authoritative", who);
+		blame(l, q, "is not authoritative", "");
 	} else {
 		l->answer = q->answer;
 		q->answer = NULL;
-		return true;
+		free(l->why);
+		l->why = NULL;
 	}
-	return false;
 }
 
 void
-dns_look(struct dns_lookup *l, size_t n)
+dns_look(struct dns_lookup *l, size_t n, int64_t until)
 {
 	struct dns_query *q = xmalloc(n * sizeof(*q));
 	size_t *of = xmalloc(n * sizeof(*of)), m = 1;
@@ -167,11 +175,22 @@ dns_look(struct dns_lookup *l, size_t n)
 			    .server = l[i].who->server[turn], .recurse = l[i].who->recurse[turn]};
 			of[m++] = i;
 		}
-		dns_ask(q, m, LOOK_MS);
+		dns_ask(q, m, until);
 		for (size_t i = 0; i < m; i++)
 			settle(&l[of[i]], &q[i]);
 		dns_free(q, m);
 	}
 	free(of);
 	free(q);
+}
+
+void
+dns_look_free(struct dns_lookup *l, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		ldns_pkt_free(l[i].answer);
+		free(l[i].why);
+		l[i].answer = NULL;
+		l[i].why = NULL;
+	}
 }

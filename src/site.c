@@ -51,6 +51,15 @@ static const struct conf_key primary_keys[] = {
     {"port", WANT_INT, offsetof(struct primary, port), 1, 65535},
     {NULL, WANT_DEAD, 0, 0, 0}};
 
+/* Public resolvers, where dns_xtra_ns does not say which. */
+#define RESOLVER(text, then) {.type = TOML_STRING, .str = text, .len = sizeof(text) - 1, .next = then}
+static struct toml resolvers[] = {
+    RESOLVER("1.1.1.1", &resolvers[1]),
+    RESOLVER("8.8.8.8", &resolvers[2]),
+    RESOLVER("9.9.9.9", &resolvers[3]),
+    RESOLVER("208.67.222.222", NULL)};
+static const struct toml xtra_ns = {.type = TOML_ARRAY, .first = resolvers};
+
 /* A list of [string, string or list of strings]. */
 static bool
 pairs_ok(const struct toml *v)
@@ -189,7 +198,7 @@ site_load(struct site *site, const char *dir, char *const names[])
 {
 	struct file f = {.site = {.prod_cert_dir = "/etc/ssl-mgr/prod-certs",
 	    .logdir = "/var/log/ssl-mgr", .sslm_auth_hook = "/usr/lib/ssl-mgr/sslm-auth-hook",
-	    .clean_keep = 10, .min_roll_mins = 90, .dns_check_delay = 240},
+	    .clean_keep = 10, .min_roll_mins = 90, .dns_xtra_ns = &xtra_ns},
 	    .renew_expire_days = -1};
 	bool ok;
 
