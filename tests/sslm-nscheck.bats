@@ -16,8 +16,8 @@ example() {
 conf() {
 	mkdir -p conf.d
 	printf '%s\n' 'dns_xtra_ns = []' "$@" '[[dns_primary]]' 'domain = "default"' \
-	    'server = "127.0.0.2"' "port = $port" '[[groups]]' 'domain = "example.com"' \
-	    'active = true' 'services = []' >conf.d/ssl-mgr.conf
+	    'server = "127.0.0.2"' "port = $port" '[[dns_primary]]' 'domain = "example.com"' \
+	    'server = "127.0.0.2"' "port = $port" >conf.d/ssl-mgr.conf
 }
 
 # The records of a challenge, as lines.
