@@ -163,8 +163,8 @@ next_stale(const struct service *s, const char *dir, const char *path, time_t no
 	return stale;
 }
 
-/* When it is due: by its dates, or as its CA wants it. */
-static void
+/* When it is due: by its dates; or as its CA wants it, then true. */
+static bool
 take_window(struct due *d, const struct service *s, const struct windows *windows, time_t now)
 {
 	const struct window *w;
@@ -172,13 +172,14 @@ take_window(struct due *d, const struct service *s, const struct windows *window
 	char *id;
 
 	if (s->ca->kind != CA_ACME || !d->have_curr)
-		return;
+		return false;
 	id = xasprintf("%s/%s", s->id->group, s->id->service);
 	w = window_find(windows, id, d->curr.serial);
 	if ((at = window_time(w, &d->curr, now)) != -1)
 		d->renew = at;
 	d->ask = d->next == NEXT_NONE && (w == NULL || w->next <= now || w->next > now + WINDOW_KEPT);
 	free(id);
+	return at != -1;
 }
 
 bool
@@ -189,7 +190,7 @@ due_judge(struct due *d, const struct service *s, const struct windows *windows,
 	char *next = xasprintf("%s/next", dir), *next_cert = xasprintf("%s/cert.pem", next);
 	char *curr = xasprintf("%s/curr", dir), *curr_cert = xasprintf("%s/cert.pem", curr);
 	const char *to, *fault = NULL;
-	bool ok = true;
+	bool ok = true, by_ca;
 
 	memset(d, 0, sizeof(*d));
 	if ((to = link_target(next, target, sizeof(target))) != NULL) {
@@ -200,7 +201,7 @@ due_judge(struct due *d, const struct service *s, const struct windows *windows,
 	d->have_curr = cert_load(&d->curr, curr_cert, &fault);
 	if (d->have_curr)
 		d->renew = renew_time(&s->renew, d->curr.from, d->curr.until, d->curr.draw);
-	take_window(d, s, windows, now);
+	by_ca = take_window(d, s, windows, now);
 
 	if (d->next == NEXT_WHOLE) {
 		d->due = next_stale(s, next, next_cert, now, reuse, d->why);
@@ -215,7 +216,11 @@ due_judge(struct due *d, const struct service *s, const struct windows *windows,
 		d->due = true;
 	} else {
 		d->due = differs(&d->curr, s, curr, reuse, d->why) ||
-		    late(&d->curr, d->renew, now, d->why);
+		    late(&d->curr, by_ca ? d->curr.until : d->renew, now, d->why);
+		if (!d->due && now >= d->renew) {
+			snprintf(d->why, WHY_SIZE, "its CA wants it renewed");
+			d->due = true;
+		}
 		if (!d->due && d->next == NEXT_PART) {
 			snprintf(d->why, WHY_SIZE, "the last run was interrupted");
 			d->due = true;

@@ -251,18 +251,50 @@ write_request(const struct service *s, const char *dir)
 	return write_out(f, &text, &len, dir, "request");
 }
 
+/* Can an ACME CA be asked for this, and what it wants be published?  Better to know
+ * before it is asked.  False after a complaint. */
+static bool
+acme_ok(const struct site *site, const struct service *s)
+{
+	const struct server *dns = site_server(site, "dns"), *web = site_server(site, "web");
+	bool by_dns = false, by_web = false;
+	unsigned char addr[16];
+	const char *key;
+
+	if (s->is_ca) {
+		complain("%s: a CA is not signed by an ACME CA ('%s')", s->path, s->ca->name);
+		return false;
+	}
+	if (ca_directory(site, s->ca, &key) == NULL) {
+		complain("%s: CA '%s' has no %s in conf.d/ca-info.conf", s->path, s->ca->name, key);
+		return false;
+	}
+	for (size_t i = 0; i < s->nnames; i++)
+		if (name_ip(s->names[i], addr) != 0 ||
+		    (strcmp(s->ca->validation, "http-01") == 0 && s->names[i][0] != '*'))
+			by_web = true;
+		else if (strcmp(s->ca->validation, "dns-persist-01") != 0)
+			by_dns = true;
+	if (by_dns && (dns == NULL || dns->acme_dir == NULL)) {
+		complain("%s: dns-01 challenges need [dns] with 'acme_dir' in %s", s->path,
+		    SITE_CONF);
+		return false;
+	}
+	if (by_web && (web == NULL || web->server_dir == NULL)) {
+		complain("%s: http-01 challenges need [web] with 'server_dir' in %s", s->path,
+		    SITE_CONF);
+		return false;
+	}
+	return true;
+}
+
 int
 makefile_write(const struct site *site, const struct service *s)
 {
 	char *group = xasprintf("certs/%s", s->id->group), *dir = service_dir(s->id);
-	const char *key;
 	int ret = EX_TEMP;
 
-	if (s->ca->kind == CA_ACME && s->is_ca) {
-		complain("%s: a CA is not signed by an ACME CA ('%s')", s->path, s->ca->name);
-		ret = EX_USE;
-	} else if (s->ca->kind == CA_ACME && ca_directory(site, s->ca, &key) == NULL) {
-		complain("%s: CA '%s' has no %s in conf.d/ca-info.conf", s->path, s->ca->name, key);
+	if (s->ca->kind == CA_ACME && !acme_ok(site, s)) {
 		ret = EX_USE;
 	} else if (make_dir("certs", 0755) == 0 && make_dir(group, 0750) == 0 &&
 	    make_dir(dir, 0755) == 0 && write_request(s, dir)) {
