@@ -133,6 +133,7 @@ time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double 
 /* A directory with this file in it is the test tree of the site above it, which
  * has the same conf.d: CAs are asked for certificates by their ca_test_url. */
 #define SITE_TEST ".staging"
+#define SITE_ABOVE "../../"	/* from there to the site */
 
 struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const char *section;
@@ -162,6 +163,7 @@ struct ca {			/* a table of conf.d/ca-info.conf */
 
 struct site {
 	struct toml *root;	/* all strings below are its */
+	char *test_prod_dir;	/* but for this one, in the test tree */
 	const char *prod_cert_dir, *logdir, *sslm_auth_hook;
 	long clean_keep, min_roll_mins, dns_check_delay;
 	const struct toml *dns_xtra_ns, *post_copy_cmd;
@@ -189,9 +191,15 @@ struct site {
 void site_load(struct site *site, const char *dir, char *const names[]);
 void site_free(struct site *site);
 
+/* The same without services, for who works on files and needs the CAs. */
+void site_load_conf(struct site *site, const char *dir);
+
 /* A path that conf.d tells, as it is reached from here: a relative one begins in
  * the site's directory, which is above that of its test tree.  The caller frees. */
 char *site_path(const struct site *site, const char *path);
+
+/* The section of that name, or NULL. */
+const struct server *site_server(const struct site *site, const char *section);
 
 /* ---- list.c: the list of services that a site has, or that are named ------- */
 
@@ -221,12 +229,17 @@ char *service_dir(const struct service_id *id);
 /* Fill site->ca from conf.d/ca-info.conf; false after an error. */
 bool cainfo_load(struct site *site);
 
+/* The URL of an ACME CA's directory, that for tests in the test tree; NULL with
+ * the key that is missing, or wrong, in *key. */
+const char *ca_directory(const struct site *site, const struct ca *ca, const char **key);
+
 /* The CA of that name ("" and "self": the certificate's own key), or NULL. */
 const struct ca *cainfo_find(const struct site *site, const char *name);
 
 /* ---- service.c: conf.d/<group>/<service> ---------------------------------- */
 
 struct service {
+	const struct site *site;
 	const struct service_id *id;
 	char *path;		/* conf.d/group/service */
 	struct toml *root;	/* the strings below are its */
@@ -268,6 +281,39 @@ struct cert {
 bool cert_load(struct cert *c, const char *path, const char **why);
 void cert_free(struct cert *c);
 
+/* ---- window.c: when CAs want certificates to be renewed (RFC 9773) ---------- */
+
+enum { WINDOW_KEPT = 3 * 86400 };	/* seconds that an answer counts */
+
+struct window {
+	const char *id;		/* "group/service" */
+	char serial[48];	/* of the certificate that was asked for, hex */
+	time_t at;		/* the moment that was chosen in the window; 0: none */
+	time_t start, end;	/* the window; 0: none */
+	time_t good;		/* when the CA answered last; 0: never */
+	time_t next;		/* not to be asked again before */
+};
+
+struct windows {
+	struct window *window;
+	size_t n;
+	char *text;		/* the ids are in it */
+};
+
+/* What is known; nothing, where there is no file. */
+void windows_load(struct windows *all, const struct site *site);
+void windows_free(struct windows *all);
+
+/* Replace the file; 0, or -1 after a complaint. */
+int windows_write(const struct windows *all, const struct site *site);
+
+/* The window of a service's certificate, or NULL. */
+const struct window *window_find(const struct windows *all, const char *id, const char *serial);
+
+/* The moment from which the CA wants it to be renewed, but never in the last tenth
+ * of its life; -1 if it has not said so for WINDOW_KEPT. */
+time_t window_time(const struct window *w, const struct cert *c, time_t now);
+
 /* ---- gen.c: a service's generations ---------------------------------------- */
 
 enum next_state { NEXT_NONE, NEXT_PART, NEXT_WHOLE };
@@ -299,6 +345,7 @@ enum { WHY_SIZE = 400 };
 
 struct due {
 	bool due;
+	bool ask;		/* the CA's window is not known, or has to be asked for again */
 	char why[WHY_SIZE];	/* if due */
 	bool have_curr;		/* curr holds a certificate; if so: */
 	struct cert curr;
@@ -312,7 +359,8 @@ struct due {
  * be another than the service asks for.  False after a complaint: curr is
  * there but cannot be read.  due_free after success.
  */
-bool due_judge(struct due *d, const struct service *s, time_t now, bool reuse);
+bool due_judge(struct due *d, const struct service *s, const struct windows *windows, time_t now,
+    bool reuse);
 void due_free(struct due *d);
 
 /* ---- makefile.c: what make is told of a service ----------------------------- */
@@ -324,5 +372,66 @@ void due_free(struct due *d);
  * or EX_USE or EX_TEMP after a complaint.
  */
 int makefile_write(const struct site *site, const struct service *s);
+
+/* ---- run.c: commands of the configuration ----------------------------------- */
+
+/*
+ * A command that conf.d tells, as words; none if it is empty.  It is the path of a
+ * program if it holds no blank, or has a slash and exists as it stands; otherwise
+ * it is split at blanks.  A program with a slash in its name is reached as
+ * site_path() says, one without is looked for in PATH.  The caller frees.
+ */
+struct words command_words(const struct site *site, const char *cmd);
+
+struct ran {
+	enum { RAN_EXIT, RAN_KILLED, RAN_LATE, RAN_NOT } how;
+	int code;		/* exit status; signal; seconds; errno */
+};
+
+/*
+ * Run a program, argv[0] by PATH, and wait for its end, so many seconds at most:
+ * then its process group, which is its own, gets SIGTERM, and SIGKILL 5 seconds
+ * later.  Its stdin is /dev/null, stdout and stderr are ours, all else is closed:
+ * what it leaves running does not hold the lock of this run.  Its umask is 022, its
+ * signals are what they were before start(), its environment is ours without
+ * SSLM_LOCKED, SSLM_STATUS, MAKEFLAGS, MAKELEVEL and MFLAGS.  A signal that is to
+ * end us is passed on, and ends us when the program is gone.
+ */
+struct ran run(const char *const argv[], int seconds);
+
+/* Exit status 0? */
+bool ran_well(struct ran r);
+
+/* "exit status 3", "killed by signal 9 (Killed)" ...; the caller frees. */
+char *ran_text(struct ran r);
+
+/* ---- host.c: other machines ---------------------------------------------------- */
+
+/* May it be handed to ssh and rsync as a host?  A name, user@name or an address. */
+bool host_safe(const char *host);
+
+/* Is it this machine: "localhost", its host name, or the first label of that? */
+bool host_here(const char *host);
+
+/* "host:path", as rsync wants it; the caller frees. */
+char *host_path(const char *host, const char *path);
+
+/* ---- push.c: zones that the name server has to be told of -------------------- */
+
+#define PUSH_FILE "certs/.push"	/* a zone a line */
+
+/* The canonical form of a zone's name; NULL if s is none, as the group 'ca' is
+ * none.  The caller frees. */
+char *zone_canon(const char *s);
+
+/* Read certs/.push, which may be missing; zones are sorted.  0; 1 after a complaint
+ * of lines that are not zones, which are left out; -1 after another one. */
+int push_load(struct words *zones);
+
+/* Write it, or remove it if there is no zone; 0, or -1 after a complaint. */
+int push_save(const struct words *zones);
+
+/* Add zones to it, before their files are changed.  As push_load(). */
+int push_add(const struct words *zones);
 
 #endif

@@ -155,6 +155,44 @@ void wipe(void *p, size_t len);
 /* The target of a symbolic link into buf, NUL-terminated; NULL with errno. */
 char *link_target(const char *path, char *buf, size_t size);
 
+/* ---- words.c: lists of strings ------------------------------------------ */
+
+struct words {			/* {NULL, 0} is an empty one */
+	char **w;		/* behind the last one is a NULL; itself NULL if n never was > 0 */
+	size_t n;
+};
+
+/* Add s, which from now on is the list's to free. */
+void words_add(struct words *l, char *s);
+
+/* Sort by octets; of the same ones, one is kept. */
+void words_sort(struct words *l);
+
+/* Does a sorted list hold s? */
+bool words_has(const struct words *l, const char *s);
+
+/* Take s out, wherever it is. */
+void words_drop(struct words *l, const char *s);
+
+/* All of them in one string, end behind each; its length in *len unless NULL.
+ * The caller frees. */
+char *words_join(const struct words *l, const char *end, size_t *len);
+
+/* Empty the list. */
+void words_free(struct words *l);
+
+/*
+ * Read a file of lines into a list, sorted: what take() makes of each, which is NULL
+ * of a line that is not what it has to be.  A file that is missing has none.  0; 1
+ * after complaints of such lines, which are left out; -1 after another complaint.
+ */
+int words_load(struct words *l, const char *path, char *(*take)(const char *line),
+    const char *what);
+
+/* Write a list to the file path in certs, one a line, or remove the file if the list
+ * is empty; 0, or -1 after a complaint. */
+int words_save(const struct words *l, const char *path);
+
 /* ---- name.c: names that a certificate can be for ------------------------ */
 
 /*

@@ -1,0 +1,152 @@
+/* challenge_host.c: files below the web roots of other machines.  What is to be there
+ * is laid out in a directory of ours; rsync gets a list of it in a file, and the path
+ * by its protocol, so that nothing has to be quoted for a shell. */
+#include "challenge.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STAGE "certs/.acme/web"
+#define ROOT STAGE "/root"
+#define LIST STAGE "/list"
+#define SSH "ssh -o BatchMode=yes -o ConnectTimeout=10"
+
+enum { SECONDS = 120 };
+
+char *
+web_root(const struct site *site, const char *host)
+{
+	const struct server *web = site_server(site, "web");
+	bool here = strcmp(host, HERE) == 0;
+
+	if (web == NULL || web->server_dir == NULL || web->server_dir[0] == '\0')
+		complain("%s: [web] has no 'server_dir', where http-01 challenges are put",
+		    SITE_CONF);
+	else if (!here && web->server_dir[0] != '/')
+		complain("%s: [web] server_dir '%s' is not absolute, and host '%s' another one",
+		    SITE_CONF, web->server_dir, host);
+	else
+		return here ? site_path(site, web->server_dir) : xstrdup(web->server_dir);
+	return NULL;
+}
+
+bool
+web_hosts(const struct site *site, struct words *hosts)
+{
+	const struct server *web = site_server(site, "web");
+	const struct toml *at = NULL;
+	const char *host;
+	bool ok = true;
+
+	while (web != NULL && (host = conf_next(web->servers, &at)) != NULL)
+		if (host_safe(host))
+			words_add(hosts, xstrdup(host_here(host) ? HERE : host));
+		else
+			ok = conf_fault(SITE_CONF, at, "[web] servers: not a host");
+	if (ok && hosts->n == 0)
+		words_add(hosts, xstrdup(HERE));
+	words_sort(hosts);
+	return ok;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int
+unstage(void)
+{
+	if (nftw(STAGE, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 || errno == ENOENT)
+		return 0;
+	complain("cannot remove '%s':", STAGE);
+	return -1;
+}
+
+/* What rsync is to look at, from ROOT; directories of ours get a mode, the group's
+ * has been there before us. */
+static int
+write_list(const struct web_file *f, size_t n)
+{
+	struct words list = {NULL, 0};
+	size_t len;
+	char *text;
+	int ret;
+
+	for (size_t i = 0; i < n; i++) {
+		if (f[i].content != NULL) {
+			words_add(&list, xasprintf("%s/.well-known/", f[i].group));
+			words_add(&list, xasprintf("%s/.well-known/acme-challenge/", f[i].group));
+		}
+		words_add(&list, xasprintf("%s/.well-known/acme-challenge/%s", f[i].group,
+		    f[i].token));
+	}
+	words_sort(&list);
+	text = words_join(&list, "\n", &len);
+	ret = out_file(LIST, 0600, text, len);
+	free(text);
+	words_free(&list);
+	return ret == -1 ? -1 : 0;
+}
+
+static int
+stage(const struct web_file *f, size_t n)
+{
+	if (make_dir("certs/.acme", 0700) == -1 || unstage() == -1 || make_dir(STAGE, 0700) == -1 ||
+	    make_dir(ROOT, 0700) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if ((f[i].content != NULL ?
+		    web_place(ROOT, f[i].group, f[i].token, f[i].content) :
+		    web_dirs(ROOT, f[i].group)) == -1)
+			return -1;
+	return write_list(f, n);
+}
+
+/* Has rsync, or its ssh, not come as far as the files? */
+static bool
+no_answer(struct ran r)
+{
+	static const int code[] = {10, 12, 30, 35, 255};	/* rsync(1), ssh(1) */
+
+	for (size_t i = 0; i < sizeof(code) / sizeof(code[0]); i++)
+		if (r.how == RAN_EXIT && r.code == code[i])
+			return true;
+	return r.how == RAN_LATE;
+}
+
+int
+host_web(const char *host, const char *root, const struct web_file *f, size_t n)
+{
+	char *to, *dir, *text;
+	struct ran r = {RAN_NOT, 0};
+
+	if (stage(f, n) == -1) {
+		unstage();
+		return EX_TEMP;
+	}
+	dir = xasprintf("%s/", root);
+	to = host_path(host, dir);
+	/* An argument that is missing here is removed there. */
+	r = run(f[0].content != NULL ?
+	    (const char *[]){"rsync", "-ptOs", "--no-implied-dirs", "--mkpath", "--chmod=D755,F644",
+		"--timeout=30", "-e", SSH, "--files-from=" LIST, ROOT "/", to, NULL} :
+	    (const char *[]){"rsync", "-s", "--no-implied-dirs", "--existing", "--delete-missing-args",
+		"--timeout=30", "-e", SSH, "--files-from=" LIST, ROOT "/", to, NULL}, SECONDS);
+	free(to);
+	free(dir);
+	unstage();
+	if (ran_well(r))
+		return EX_YES;
+	text = ran_text(r);
+	complain("[web] servers '%s': rsync: %s", host, text);
+	free(text);
+	return no_answer(r) ? EX_TEMP : EX_PERM;
+}

@@ -1,0 +1,273 @@
+/*
+ * dns.h - questions to name servers, many at a time, and what is known of zones.
+ * What uses it links ldns, which is for the form of packets and of records alone:
+ * whether a packet answers a question is decided in dns.c.
+ *
+ * Names are text, without the final dot and in small letters, unless said
+ * otherwise.  What servers have sent is as long as its limits allow, and nothing
+ * else is known of it.
+ */
+#ifndef DNS_H
+#define DNS_H
+
+#include "site.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <ldns/ldns.h>
+
+/* ---- dns_addr.c: addresses of servers --------------------------------------- */
+
+struct dns_addr {
+	socklen_t len;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at;
+};
+
+/* "192.0.2.1" or "2001:db8::1", with "#port" where it is not 53; static, good
+ * until the fourth call after this one. */
+const char *dns_addr_text(const struct dns_addr *a);
+
+/* Is it the same address and port? */
+bool dns_addr_same(const struct dns_addr *a, const struct dns_addr *b);
+
+/* Up to max addresses of a host, or the one that it is itself; asks the system, and
+ * waits for it.  0, and no word, if there is none. */
+size_t dns_addr_find(struct dns_addr *a, size_t max, const char *host, long port);
+
+/* ---- dns.c: many questions at a time ----------------------------------------- */
+
+enum dns_fate {
+	DNS_NONE,	/* not asked yet */
+	DNS_ANSWER,	/* answer is set, whatever its RCODE and its AA bit */
+	DNS_SILENT,	/* no answer that could be used; why says more */
+	DNS_NO_ROUTE	/* this machine cannot send to such an address */
+};
+
+struct dns_query {
+	const char *name;	/* of the question, text; a final dot is allowed */
+	ldns_rr_type type;
+	struct dns_addr server;
+	bool recurse;		/* with the RD bit */
+	enum dns_fate fate;	/* from here on: what came of it */
+	const char *why;	/* "does not answer" ...: static text, unless DNS_ANSWER */
+	ldns_pkt *answer;	/* the caller frees by dns_free() */
+};
+
+/*
+ * Ask n questions, each of its server, all at the same time, and wait until each
+ * one has its fate, until that moment of dns_now() at most.  An answer has come from the
+ * server's address and port, to ours, with our id and our question, and is well
+ * formed; whatever else comes is not looked at.  By UDP, some tries with growing
+ * patience, and by TCP if the answer is truncated or none has come.  An answer has
+ * 65535 octets at most.  A server that has not answered one question at all is not
+ * asked the rest.
+ */
+void dns_ask(struct dns_query *q, size_t n, int64_t until);
+
+/* Free the answers of n questions; they may be asked again. */
+void dns_free(struct dns_query *q, size_t n);
+
+/* Milliseconds on a clock that nobody sets. */
+int64_t dns_now(void);
+
+/* ---- dns_message.c: octets --------------------------------------------------- */
+
+/* The RCODE of an answer as text, "NOERROR" ...; static. */
+const char *dns_rcode(const ldns_pkt *answer);
+
+/* ---- dns_who.c: who is asked about a zone --------------------------------------- */
+
+enum { DNS_WHO_MAX = 8 };
+
+struct dns_who {		/* in the order in which they are asked */
+	size_t n;
+	struct dns_addr server[DNS_WHO_MAX];
+	bool recurse[DNS_WHO_MAX];
+};
+
+/*
+ * Whom to ask about names in a zone: its [[dns_primary]]; without one the default
+ * one, or else the resolvers of /etc/resolv.conf.  Of a zone that the site does
+ * not know, or NULL, the default one and then the resolvers.  site may be NULL:
+ * there are only the resolvers.  A primary without an address is a complaint, once.
+ * Good as long as the site is.
+ */
+const struct dns_who *dns_who(const struct site *site, const char *zone);
+
+/* The longest domain of the site's groups and primaries that name is, or is
+ * below; NULL if there is none. */
+const char *dns_site_zone(const struct site *site, const char *name);
+
+struct dns_lookup {
+	const char *name;
+	ldns_rr_type type;
+	const struct dns_who *who;
+	ldns_pkt *answer;	/* by dns_look(), or NULL; the caller frees by */
+	char *why;		/* ... dns_look_free(); "192.0.2.1 does not answer" ... */
+};
+
+/*
+ * n lookups at the same time, each at its servers, one after the other until one of
+ * them knows: its answer has RCODE NOERROR or NXDOMAIN, and the AA bit unless it
+ * was asked to recurse.
+ */
+void dns_look(struct dns_lookup *l, size_t n, int64_t until);
+
+/* Free what n lookups have found; not l itself. */
+void dns_look_free(struct dns_lookup *l, size_t n);
+
+/* ---- dns_place.c: where a record has its place ---------------------------------- */
+
+struct dns_place {
+	const char *owner;	/* any case, a final dot is allowed */
+	char *target;		/* owner after its CNAMEs; the caller frees */
+	char *zone;		/* apex of the zone that target is in; the caller frees */
+};
+
+enum { DNS_CNAMES = 8 };	/* more of them, or a loop, are an error */
+
+/*
+ * Find the places of n owners, all at the same time.  The zone is the longest
+ * domain of the site's groups and primaries, or else what the SOA records say.
+ * A server that cannot be asked for CNAMEs is a complaint, and the owner has none.
+ * False after a complaint that an owner has no place; those have target and zone
+ * NULL, the others are set.  site may be NULL.
+ */
+bool dns_place(const struct site *site, struct dns_place *p, size_t n);
+
+/* The same, without complaints: why[i] is what was to be said of the owner, to be
+ * freed, or NULL.  With a target it is a warning. */
+void dns_place_try(const struct site *site, struct dns_place *p, char **why, size_t n,
+    int64_t until);
+
+/* ---- dns_zone.c: the servers of a zone --------------------------------------------- */
+
+enum { DNS_HOSTS = 32, DNS_HOST_ADDRS = 16 };	/* of a zone, of a host */
+
+struct dns_zone {
+	const char *apex;
+	struct dns_ns {
+		char *host;
+		struct dns_addr addr;
+	} *ns;			/* every address once */
+	size_t n;
+	char *why;		/* what is wrong, if n is 0 */
+};
+
+/*
+ * Find the servers of n zones, all at the same time: the NS records that the
+ * zone's primary has, with all their addresses (there, or as the system knows
+ * them), at that port.  A host without an address is a fault of its zone.
+ */
+void dns_zones(const struct site *site, struct dns_zone *z, size_t n, long port,
+    int64_t until);
+
+/* Free what dns_zones() has found; not z itself. */
+void dns_zones_free(struct dns_zone *z, size_t n);
+
+/* ---- dns_set.c: records, as lines and as sets --------------------------------------- */
+
+struct dns_line {
+	const char *text;	/* as it was given, without the newline */
+	ldns_rr *rr;		/* canonical */
+	size_t set;		/* which of the sets it is in */
+};
+
+struct dns_set {		/* all lines of one owner and type */
+	char *owner;
+	ldns_rr_type type;
+	const struct dns_line **line;
+	size_t n;
+};
+
+struct dns_lines {
+	char *text;
+	struct dns_line *line;
+	size_t n;
+	struct dns_set *set;
+	size_t nset;
+};
+
+/*
+ * Read zone lines (RFC 1035, 5.1): one record a line, owners with a final dot;
+ * empty lines and comments count for nothing.  text is taken over; path is its name in
+ * complaints.  False after a complaint for each line that is wrong.
+ */
+bool dns_lines_read(struct dns_lines *l, char *text, const char *path);
+void dns_lines_free(struct dns_lines *l);
+
+/* Does the answer hold the record, whatever its TTL, at that owner? */
+bool dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr);
+
+/* A record that the answer has at the owner of a set's type, and the set has not;
+ * as text, which the caller frees; NULL if there is none. */
+char *dns_beyond(const ldns_pkt *answer, const char *owner, const struct dns_set *set);
+
+/* ---- dns_check.c: do all servers of its zone serve a set? --------------------------- */
+
+struct dns_target {		/* a set, and what is known of it */
+	const struct dns_set *set;
+	struct dns_place place;
+	char *why;		/* what is to be said of its place, or NULL */
+	const struct dns_zone *zone;	/* NULL as long as its servers are not known */
+	struct dns_view {	/* for each of the zone's servers */
+		bool serves, no_route;
+		char *fault;	/* lines that go behind the server's name */
+	} *view;
+	bool served;		/* by all of them */
+};
+
+struct dns_check {
+	const struct site *site;	/* or NULL */
+	long port;		/* of the servers of zones */
+	bool superset;		/* a server may have other records too */
+	struct dns_target *target;
+	size_t n, left;		/* targets, and those that are not served yet */
+	struct dns_zone **zone;
+	size_t nzone;
+};
+
+/* Begin to check these sets, which have to last as long. */
+void dns_check_begin(struct dns_check *c, const struct dns_lines *l);
+
+/* Find the servers that are not known yet, and ask those that have not served yet
+ * what they lack.  True if everything is served. */
+bool dns_check_round(struct dns_check *c, int64_t until);
+
+/* Complain of all that is missing, and where. */
+void dns_check_report(const struct dns_check *c);
+
+/* Complain of what did not count: servers that there is no way to, and CNAMEs that
+ * could not be asked for. */
+void dns_check_notes(const struct dns_check *c);
+
+/* A server that lags, and how many more; the caller frees. */
+char *dns_check_lag(const struct dns_check *c);
+void dns_check_free(struct dns_check *c);
+
+/* What is wrong with what a server has answered about a set at owner, as lines that go
+ * behind its name: "lacks: ...", "does not answer"; NULL if nothing is.  The caller
+ * frees. */
+char *dns_fault(const struct dns_query *q, const struct dns_set *set, bool superset);
+
+/* ---- dns_place.c: names ---------------------------------------------------------------- */
+
+/* Is it a name of letters, digits, '-', '_', '*' and dots, as those of our records
+ * and servers are?  A final dot is allowed. */
+bool dns_plain(const char *name);
+
+/* A copy in small letters, without the final dot; the caller frees. */
+char *dns_canon(const char *name);
+
+/* Is name the zone itself, or below it?  Both canonical. */
+bool dns_below(const char *name, const char *zone);
+
+/* A name of ldns as text, canonical; the caller frees.  NULL if it is not plain. */
+char *dns_text(const ldns_rdf *dname);
+
+#endif
