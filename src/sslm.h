@@ -1,6 +1,7 @@
 /*
  * sslm.h - what all programs share: how they speak, and how they treat files.
- * cert.h has what is about keys and certificates, site.h what is about a site.
+ * cert.h has what is about keys and certificates, site.h what is about a site,
+ * acme.h what is about ACME.
  * Sections are named by the file that implements them.
  *
  * Exit status, for every program:
