@@ -205,7 +205,8 @@ bool acme_pause(struct acme *a, unsigned *n, long retry_after);
 
 /* ---- problem.c: what a CA says ---------------------------------------------- */
 
-/* Is this a URL that may be asked: https, of printable characters, not too long? */
+/* Is this a URL that may be asked: https, of printable characters, not too long, and
+ * nobody's name in it? */
 bool url_ok(const char *url);
 
 /* The string, URL (complained of if it is not such) or array at key; or NULL. */

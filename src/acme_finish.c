@@ -109,7 +109,7 @@ static noreturn void
 invalid(struct acme *a, struct order *o, const struct acme_req *r)
 {
 	const json_t *error = json_object_get(r->json, "error");
-	char *text = problem_text(error);
+	char *text = r->h.status == 200 ? problem_text(error) : problem_of(r);
 	size_t bad = complain_of_invalid(a, o);
 
 	if (json_is_object(error) || bad == 0)
@@ -223,8 +223,10 @@ complete(struct acme *a, struct order *o, struct acme_req *r)
 		invalid(a, o, r);
 	if (s != VALID)
 		die(EX_TEMP, "%s: the order went back to an earlier state", o->set);
-	if (json_url(r->json, "certificate") == NULL)
+	if (json_url(r->json, "certificate") == NULL) {
+		complain("%s: the CA's valid order is without a certificate", o->set);
 		lost(o, "a valid order without a certificate", EX_PERM);
+	}
 }
 
 /* ---- the certificate --------------------------------------------------------------- */
