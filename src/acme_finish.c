@@ -11,8 +11,7 @@
 
 enum {
 	FRESH = 60,		/* seconds; older nonces are not worth a try */
-	LOOK_CLOSER = 5,	/* seconds until the authorizations are asked for */
-	VALIDATION = 300	/* seconds that a CA may take to validate */
+	LOOK_CLOSER = 5		/* seconds until the authorizations are asked for */
 };
 
 static const char PEM_CHAIN[] = "application/pem-certificate-chain";
@@ -152,7 +151,7 @@ wait_while(struct acme *a, struct order *o, enum state old, struct acme_req *r, 
 	long retry = r->h.retry_after;
 
 	for (;;) {
-		if (time(NULL) > begin + VALIDATION || !acme_pause(a, &pauses, retry))
+		if (!acme_pause(a, &pauses, retry))
 			die(EX_TEMP, "%s: the order is still %s after %ld s%s%s", o->set,
 			    old == PENDING ? "pending" : "processing", (long)(time(NULL) - begin),
 			    why != NULL ? ": " : "", why != NULL ? why : "");
