@@ -66,7 +66,7 @@ acme_open(struct acme *a, const struct step_options *opt, size_t names)
 	char *anchors = NULL;
 	const char *key;
 
-	*a = (struct acme){.deadline = time(NULL) + CONVERSATION};
+	*a = (struct acme){.deadline = time(NULL) + CONVERSATION + (time_t)names};
 	site_load_conf(&a->site, NULL);
 	a->ca = cainfo_find(&a->site, opt->ca);
 	if (a->ca == NULL || a->ca->kind != CA_ACME)
@@ -429,7 +429,7 @@ acme_pause(struct acme *a, unsigned *n, long retry_after)
 
 	for (unsigned i = 0; i < *n && ms < PAUSE_MAX_MS; i++)
 		ms += ms / 4;
-	if (retry_after > 0)
+	if (ms < (int64_t)retry_after * 1000)
 		ms = (int64_t)retry_after * 1000;
 	if (ms > PATIENCE * 1000)
 		ms = PATIENCE * 1000;
