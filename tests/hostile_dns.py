@@ -86,8 +86,8 @@ UDP = {
     "beyond": lambda q: message(q, records=[txt(b"v"), txt(b"\x1b[2Jw")]),
     "elsewhere": lambda q: message(q, records=[txt(b"v", owner=b"\1x\0")]),
 }
-# By UDP all of these say TC.
-TCP = ("tcpright", "tcpbig", "tcpslow", "tcpsilent", "tcpclose", "tcphalf", "tcpid", "tcpflood", "tcpcut", "tcpnone")
+# By UDP all of these but the first say TC.
+TCP = ("tcponly", "tcpright", "tcpbig", "tcpslow", "tcpsilent", "tcpclose", "tcphalf", "tcpid", "tcpflood", "tcpcut", "tcpnone")
 
 
 def read(s, n):
@@ -104,7 +104,7 @@ def tcp_answer(s, mode):
     q = read(s, struct.unpack("!H", read(s, 2))[0])
     good = right(q)
     framed = struct.pack("!H", len(good)) + good
-    if mode == "tcpright":
+    if mode in ("tcpright", "tcponly"):
         s.sendall(framed)
     elif mode == "tcpbig":
         # 65535 octets, the right one not among them.
@@ -156,16 +156,22 @@ def serve(s, mode, addr):
     stray.bind((addr, 0))
     more = mode.endswith("+")
     mode = mode.rstrip("+")
+    turn = 0
     while True:
         q, peer = s.recvfrom(4096)
-        if mode == "silent":
+        turn += 1
+        if mode in ("silent", "tcponly") or (mode == "second" and turn == 1):
             continue
         if mode == "port":
             stray.sendto(right(q), peer)
         elif mode in TCP:
             s.sendto(message(q, flags=0x8600), peer)
+        elif mode == "late":
+            threading.Timer(0.6, s.sendto, (right(q), peer)).start()
+        elif mode == "second":
+            s.sendto(right(q), peer)
         elif mode == "many":
-            for _ in range(50):
+            for _ in range(200):
                 s.sendto(garbage(q), peer)
         else:
             s.sendto(UDP[mode](q), peer)

@@ -422,12 +422,17 @@ told() {
 
 @test "what a forger sends before the right answer changes nothing" {
 	hostile id+ name+ type+ class+ qr+ opcode+ noquestion+ garbage+ empty+ short+ header+ loop+ \
-	    forward+ length+ count+ string+ many+ port+
+	    forward+ length+ count+ string+ port+
 	began=$EPOCHSECONDS
 	run -0 sslm-nscheck -p "$port" -o out <z
 	[ -z "$output" ]
 	cmp z out
 	[ $((EPOCHSECONDS - began)) -le 5 ]
+}
+
+@test "packets that are lost or late, and a server without UDP" {
+	hostile second late tcponly
+	run -0 sslm-nscheck -p "$port" <z
 }
 
 @test "a primary that sends rubbish" {
