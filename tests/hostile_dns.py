@@ -64,6 +64,9 @@ UDP = {
     "qr": lambda q: message(q, flags=0x0400, records=[txt(b"v")]),
     "opcode": lambda q: message(q, flags=0xA400, records=[txt(b"v")]),
     "noquestion": lambda q: message(q, rcode=2, asked=b""),
+    "questions": lambda q: (m := message(q, asked=2 * question(q), records=[txt(b"v")]))[:5]
+    + b"\2"
+    + m[6:],
     "garbage": garbage,
     "empty": lambda q: b"",
     "short": lambda q: right(q)[:-3],

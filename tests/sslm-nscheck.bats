@@ -1,5 +1,5 @@
 setup() {
-	load helper; load dns; workdir
+	load helper; load site; load dns; workdir
 	port=$(free_port)
 }
 
@@ -160,8 +160,8 @@ $(tail -1 z)" ]
 	lines >z
 	run -1 sslm-nscheck -p "$port" -o out <z
 	[ "${#lines[@]}" = 2 ]
-	[[ $output == *"ns1.example.com (127.0.0.2#$port) has another record: "*TXT*'"two"'* ]]
-	[[ $output == *"ns2.example.com (127.0.0.3#$port) has another record: "*TXT*'"two"'* ]]
+	[[ $output == *"ns1.example.com (127.0.0.2#$port) has another record: _acme-challenge.a.example.com. 60 IN TXT "'"two"'* ]]
+	[[ $output == *"ns2.example.com (127.0.0.3#$port) has another record: _acme-challenge.a.example.com. 60 IN TXT "'"two"'* ]]
 	tail -1 z | cmp - out
 	run -0 sslm-nscheck -s -p "$port" <z
 	echo '_acme-challenge.a.example.com. TXT "two"' >>z
@@ -232,6 +232,26 @@ $(tail -1 z)" ]
 	printf '[[dns_primary]]\ndomain = "Sub.Example.com."\nserver = "127.0.0.4"\nport = %d\n' \
 	    "$port" >>conf.d/ssl-mgr.conf
 	run -0 sslm-nscheck -p "$port" <z
+}
+
+@test "the zone of a name is that of its group, and the group of the CAs is none" {
+	site
+	printf '[[dns_primary]]\ndomain = "*"\nserver = "127.0.0.2"\nport = %d\n' "$port" \
+	    >>conf.d/ssl-mgr.conf
+	dns_zone example.com '@ NS ns1' 'ns1 A 127.0.0.2' 'x.sub TXT "one"' >example.com.zone
+	dns_zone sub.example.com '@ NS nowhere' 'x TXT "one"' >sub.example.com.zone
+	dns_zone example.ca '@ NS ns1.example.com.' 'x TXT "one"' >example.ca.zone
+	knot_start first 127.0.0.2 "$port" example.com.zone example.ca.zone
+	run -0 sslm-nscheck -p "$port" <<<'x.sub.example.com. TXT "one"'
+	run -0 sslm-nscheck -p "$port" <<<'x.example.ca. TXT "one"'
+	# Whoever has a zone of its own in there says so.
+	dns_stop first
+	knot_start first 127.0.0.2 "$port" example.com.zone sub.example.com.zone
+	run -0 sslm-nscheck -p "$port" <<<'x.sub.example.com. TXT "one"'
+	printf '[[dns_primary]]\ndomain = "sub.example.com"\nserver = "127.0.0.2"\nport = %d\n' \
+	    "$port" >>conf.d/ssl-mgr.conf
+	run -1 sslm-nscheck -p "$port" <<<'x.sub.example.com. TXT "one"'
+	[[ $output == *"'nowhere.sub.example.com'"* ]]
 }
 
 @test "a name server without an address is a fault that names it" {
@@ -387,7 +407,7 @@ told() {
 }
 
 @test "whatever a hostile server sends, it ends in time with a clear word" {
-	hostile right id name type class qr opcode noquestion garbage empty short header loop \
+	hostile right id name type class qr opcode noquestion questions garbage empty short header loop \
 	    forward length count string silent port servfail refused formerr rcode nxdomain lame \
 	    lacks other beyond elsewhere many tcpright tcpbig tcpslow tcpsilent tcpclose tcphalf \
 	    tcpid tcpflood tcpcut tcpnone
@@ -395,7 +415,7 @@ told() {
 	run -1 sslm-nscheck -p "$port" -o out <z
 	[ $((EPOCHSECONDS - began)) -le 15 ]
 	[ "$(cut -d. -f2 out | xargs)" = "right tcpright" ]
-	for m in id name type class qr opcode noquestion garbage empty short header loop forward \
+	for m in id name type class qr opcode noquestion questions garbage empty short header loop forward \
 	    length count string many; do
 		told $m "sends nothing that answers the question"
 	done
@@ -421,7 +441,7 @@ told() {
 }
 
 @test "what a forger sends before the right answer changes nothing" {
-	hostile id+ name+ type+ class+ qr+ opcode+ noquestion+ garbage+ empty+ short+ header+ loop+ \
+	hostile id+ name+ type+ class+ qr+ opcode+ noquestion+ questions+ garbage+ empty+ short+ header+ loop+ \
 	    forward+ length+ count+ string+ port+
 	began=$EPOCHSECONDS
 	run -0 sslm-nscheck -p "$port" -o out <z
