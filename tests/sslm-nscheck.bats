@@ -312,6 +312,11 @@ $(tail -1 z)" ]
 	[[ $output == *"the resolver 127.0.0.9#$port refuses the connection"* ]]
 	run -0 sslm-nscheck -q -w 1 -p "$port" <z
 	[ -z "$output" ]
+	# One that is down is not waited for.
+	sed -i "s/^dns_xtra_ns.*/dns_xtra_ns = '127.0.0.9#$port'/" conf.d/ssl-mgr.conf
+	began=$EPOCHSECONDS
+	run -0 sslm-nscheck -w 60 -p "$port" <z
+	[ $((EPOCHSECONDS - began)) -le 5 ]
 }
 
 @test "dns_check_delay, if it is set, is the least time that -w takes" {
