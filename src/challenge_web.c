@@ -49,8 +49,10 @@ token_dir(const char *root, const char *group, bool make)
 		if (*at != '\0' && (errno == ELOOP || errno == ENOTDIR))
 			complain("'%s' of '%s/%s' is not a directory, or is a link", at, root,
 			    group);
-		else
+		else if (*at != '\0')
 			complain("cannot open '%s' of '%s/%s':", at, root, group);
+		else
+			complain("cannot open directory '%s':", root);
 		errno = why == ENOENT ? EIO : why;
 	}
 	return fd;
