@@ -413,7 +413,8 @@ spoil() { jq "$1" good >certs/example.com/web/next/order.json; }
 	order example.com/web "$(dns example.com 1)"
 	f=certs/example.com/web/next/order.json
 	whole=$(cat $f)
-	for bad in '' '{' '{}' 'null' "${whole%?}" "$whole x" '{"url": 1, "url": 2}' $'\xff\xfe' \
+	for bad in '' '{' '{}' 'null' "${whole%?}" "$whole x" \
+	    "${whole/\{/{\"account\": \"https://ca.example/x\",}" $'\xff\xfe' \
 	    "$(printf '[%.0s' {1..5000})" '{"a": "\u0000"}'; do
 		printf '%s' "$bad" >$f
 		run -1 sslm-challenge -q
@@ -510,7 +511,7 @@ spoil() { jq "$1" good >certs/example.com/web/next/order.json; }
 	    "web \$(touch pwned) example.com $(token 7)" >>certs/.challenges
 	printf 'zone nul\0\n' >>certs/.challenges
 	run -1 sslm-challenge -q -d
-	[ "$(wc -l <<<"$output")" = 13 ]
+	[ "$(grep -c "is not a line of ours" <<<"$output")" = 13 ]
 	[ ! -e certs/.challenges ]
 	zone example.com
 	[ -e "keep/.well-known/acme-challenge/$(token 7)" ]
@@ -696,8 +697,11 @@ remote() {
 	run -0 sslm-challenge -r - </dev/null
 	[ "$output" = $'example.com/web\nexample.org/www' ]
 	touch "$far/example.com/.well-known/acme-challenge/other"
+	# What is gone there already does not come back.
+	rm -r "$far/example.org"
 	run -0 sslm-challenge -d
 	[ "$output" = 'web1: withdrawn' ]
+	[ ! -e "$far/example.org" ]
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/ssh.log")" = 2 ]
 	[ "$(find "$far" -type f)" = "$far/example.com/.well-known/acme-challenge/other" ]
 	[ ! -e certs/.challenges ]
@@ -743,6 +747,14 @@ remote() {
 	run -0 sslm-challenge -q -d
 	[ -z "$(find "$far" -type f)" ]
 	[ ! -e certs/.challenges ]
+	# What had been placed is not taken to be there when it cannot be placed again.
+	run -0 sslm-challenge -q
+	run -0 sslm-challenge -r expect
+	sed -i 's/Host web1 down/Host web1/' "$BATS_TEST_TMPDIR/ssh_config"
+	run -75 sslm-challenge -q
+	run -75 --separate-stderr sslm-challenge -r expect
+	[ "$output" = example.org/www ]
+	rm certs/.challenges
 	# One that is not configured any more is not waited for.
 	echo "web gone example.com $(token 1)" >certs/.challenges
 	run -0 sslm-challenge -q -d

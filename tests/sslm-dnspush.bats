@@ -195,8 +195,8 @@ until_file() {
 
 @test "a command that takes too long is stopped, with what it started" {
 	conf "restart_cmd = 'cmds/one'"
-	script one 'sleep 100 & echo $! >pid; sleep 100'
-	run -75 sslm-dnspush -w 1 example.com
+	script one 'exec >/dev/null 2>&1' '(trap "" TERM; exec sleep 100) & echo $! >pid; sleep 100'
+	run -75 timeout -s KILL 30 sslm-dnspush -w 1 example.com
 	[[ $output == *"'cmds/one': stopped, not done within 1 seconds" ]]
 	[ "$(cat certs/.push)" = example.com ]
 	gone "$(cat pid)"
@@ -204,8 +204,8 @@ until_file() {
 
 @test "one that does not mind SIGTERM gets SIGKILL" {
 	conf "restart_cmd = 'cmds/one'"
-	script one 'trap "" TERM; echo $$ >pid; while :; do sleep 1; done'
-	run -75 sslm-dnspush -w 1 example.com
+	script one 'exec >/dev/null 2>&1; trap "" TERM; echo $$ >pid; while :; do sleep 1; done'
+	run -75 timeout -s KILL 30 sslm-dnspush -w 1 example.com
 	gone "$(cat pid)"
 }
 
