@@ -6,7 +6,8 @@
 #
 # Reads:    certs/.due (a service a line), FLAGS (of a step; set by the target)
 # Provides: issue (the set in next of every service listed, complete), and its
-#           first steps, key and csr
+#           first steps: key, csr, and order (whatever a certificate needs that
+#           can be had before challenges are met)
 #
 # Every program publishes its file by a rename when it is complete, so that a
 # file that is there is whole.  There is no .DELETE_ON_ERROR here: it could
@@ -15,11 +16,13 @@
 MAKEFLAGS += -rR --no-print-directory
 SHELL     := /bin/sh
 .SUFFIXES:
-.PHONY: key csr issue
+.PHONY: key csr order issue
 
 genkey = sslm-genkey $(FLAGS) -o $@
 csr    = sslm-csr -f $(@D:/next=)/request -k $(@D)/privkey.pem -o $@
 sign   = sslm-sign $(FLAGS) -o $(@D) $<
+order  = sslm-acme order -q $(FLAGS) -p $(@:order/%=certs/%)/curr $(@:order/%=certs/%)/next
+finish = sslm-acme finish $(FLAGS) $(@D)
 bundle = sslm-bundle $(@D)
 
 # What a certificate waits for: nothing if its CA has a curr to sign with, else
@@ -31,5 +34,10 @@ DUE       := $(file < certs/.due)
 
 key:   $(DUE:%=key/%)
 csr:   $(DUE:%=csr/%)
+order: $(DUE:%=order/%)
 issue: $(DUE:%=issue/%)
+
+# Once in a run for each CA, however many services it has.
+account/%: ; @sslm-acme account -q -c $*
+
 -include $(DUE:%=certs/%/Makefile)

@@ -7,9 +7,13 @@
 #
 # Reads:    MK (this directory), SERVICES ("group:service,service ..."; all if
 #           empty), FORCE, REUSE, DRY, WAIT, V (any value: on), ROLL_MINS,
-#           CLEAN_KEEP; from the environment SSLM_BIN (where the programs are)
-# Provides: renew, roll, status, due, verify, conf, prod, prune, and renew's steps
-#           one by one: keys or copy, csr, cert, ntoc
+#           CLEAN_KEEP, TEST (the CAs' staging directories, in the test tree), TRY
+#           (renew: the same, and nothing is kept), JOBS (steps at a time where -j
+#           does not say it; 8),
+#           DNS_WAIT (seconds for name servers to show a challenge; 1800); from
+#           the environment SSLM_BIN (where the programs are)
+# Provides: renew, roll, status, due, verify, conf, prod, prune, dns, and renew's
+#           steps one by one: keys or copy, csr, cert, ntoc
 #
 # make itself can only say 0 or 2.  A run leaves what it would have said, as in
 # every manual (0, 1, 2, 75), in certs/.exit; sslm-mgr hands that on.
@@ -30,7 +34,12 @@ ifneq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
 DRY := 1
 endif
 
-.PHONY: renew roll status due verify conf prod prune keys copy csr cert ntoc
+JOBS     ?= 8
+DNS_WAIT ?= 1800
+
+LOOK     := status due verify
+PHASES   := renew roll conf prod prune dns keys copy csr cert ntoc
+.PHONY: $(LOOK) $(PHASES)
 
 # As it is written: a `$' in it is nothing to make.
 export override SERVICES := $(value SERVICES)
@@ -42,23 +51,51 @@ export PATH    := $(if $(SSLM_BIN),$(SSLM_BIN):)$(if $(filter /%,$(MK)),,$(CURDI
 # leaves nothing that has to be cleaned up, but for the spool files of what it
 # was writing: certs/.exit, empty while a run is at work, tells the next one.
 # set -f: a '*' in SERVICES is a service name to us, not a file name.
-define begin
-set -uf; umask 077; bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
+define lock
+set -uf; umask 077; \
 [ -d certs ] || mkdir -m 755 certs || exit 75; \
-for f in .lock .due .status .exit; do \
-	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
-		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
-	fi; \
-done; \
+if [ -L certs/.lock ] || { [ -e certs/.lock ] && [ ! -f certs/.lock ]; }; then \
+	echo "sslm: 'certs/.lock' is not a regular file" >&2; exit 75; \
+fi; \
 if [ -z "$${SSLM_LOCKED-}" ]; then \
 	exec 9>>certs/.lock; \
 	flock $(if $(WAIT),,-n) 9 || { \
 		echo "sslm: another run is at work on this site" >&2; exit 75; }; \
-fi; \
+fi
+endef
+
+define begin
+$(lock); bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
+for f in .due .status .exit .want .ask .dns .seen .persist; do \
+	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
+		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
+	fi; \
+done; \
 was=; [ ! -s certs/.exit ] || read -r was <certs/.exit; : >certs/.exit; \
 [ "$$was" = 0 ] || find certs/ ! -type d -name '.*.new' -delete || bad=1; \
 export SSLM_STATUS=certs/.status; : >certs/.status
 endef
+
+# With TEST or TRY the same is done in a tree below certs, a site of its own with
+# the same conf.d; .staging tells the programs.  One run at a time all the same:
+# challenges go to the same places.
+ifneq ($(TEST)$(TRY),)
+TREE    := certs/$(if $(TRY),.dry,.test)
+in_tree  = SSLM_LOCKED=1 $(MAKE) -C $(TREE) -f '$(above)/site.mk' MK='$(above)' TEST= TRY=
+above   := $(if $(filter /%,$(MK)),,../../)$(MK)
+$(LOOK):
+	+@[ -d $(TREE)/conf.d ] || { echo "sslm: there is no test tree yet" >&2; exit 2; }; \
+	$(in_tree) $@
+$(PHASES):
+	+@$(lock); \
+	[ ! -e $(TREE)/certs/.challenges ] || $(in_tree) dns || :; \
+	[ -z "$(TRY)" ] || rm -rf $(TREE); \
+	mkdir -p $(TREE) && ln -sfn ../../conf.d $(TREE)/conf.d && : >$(TREE)/.staging || exit 75; \
+	$(in_tree) $(if $(TRY),KEEP=no) $@; was=$$?; \
+	cat $(TREE)/certs/.exit >certs/.exit 2>/dev/null || echo $$was >certs/.exit; \
+	[ -z "$(TRY)" ] || rm -rf $(TREE); \
+	exit $$was
+else
 
 # The programs have noted their failures in certs/.status.
 define end
@@ -69,53 +106,93 @@ esac; \
 echo $$bad >certs/.exit; exit $$bad
 endef
 
-# The files of the services in certs/.due; one that fails leaves the others.
-make = $(MAKE) $(if $(V),,-s) -k -f "$$SSLM_MK/service.mk" SERVICES=
+# The files of the services in certs/.due, several at a time, for most of it is
+# waiting; one that fails leaves the others.
+make = $(MAKE) $(if $(V),,-s) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) -k \
+	-f "$$SSLM_MK/service.mk" SERVICES=
+
+# From certs/.due to complete sets: what is ordered is published for all services
+# together, and shown by all name servers, before the CAs look.  A service whose
+# challenges cannot be met leaves the list, and the others go on.
+define obtain
+$(make) order || bad=1; \
+if [ -d certs/.acme ] || [ -e .staging ]; then \
+	sslm-challenge -q -i certs/.due -o certs/.dns -p certs/.persist || bad=1; \
+	wait="-w $(DNS_WAIT)"; \
+	[ ! -e certs/.push ] || sslm-dnspush -q || { bad=1; wait=; }; \
+	: >certs/.seen; \
+	[ ! -s certs/.dns ] || sslm-nscheck -s $$wait -o certs/.seen <certs/.dns || bad=1; \
+	[ ! -s certs/.persist ] || { sslm-nscheck -s -o certs/.dns <certs/.persist || bad=1; \
+	    cat certs/.dns >>certs/.seen; }; \
+	sslm-challenge -r certs/.seen -i certs/.due -o certs/.due || bad=1; \
+fi; \
+[ ! -s certs/.due ] || $(make) issue || bad=1
+endef
+
+# Those that were due and have nothing to show for it; what has, is installed.
+define summary
+while read -r s; do \
+	[ -e "certs/$$s/next/bundle.pem" ] || { echo "sslm: $$s is not renewed" >&2; bad=1; }; \
+done <certs/.want
+endef
+
+# Whatever an earlier run could not withdraw, or tell the name server, too.
+define withdraw
+[ ! -e certs/.challenges ] || sslm-challenge -d -q || bad=1; \
+[ ! -e certs/.push ] || sslm-dnspush -q || bad=1
+endef
 
 # A single step of a renewal, whatever is due, for who goes by hand.
 define step
 $(begin); : >certs/.due; \
 sslm-conf -g -o certs/.due -m "$$SSLM_MK" -- $$SERVICES || bad=1; \
 sslm-next $1 $(if $(FORCE),-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
-[ ! -s certs/.due ] || $(make) $2 || bad=1; \
+[ ! -s certs/.due ] || { $2; }; \
 $(end)
 endef
 
 # Not if the site's own file is wrong, which has been said before this.
 # $1: -c to compare what is there, which a renewal has no need to.
-install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && \
+install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && [ -z "$(KEEP)" ] && \
 	{ sslm-install $1 $$quiet -- $$SERVICES || bad=1; }
+
+# What CAs want is asked for as often as they say, and then this once more.
+due = sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$quiet -o certs/.due -w certs/.ask -- $$SERVICES
 
 ## renew: a next set for every service that is due; curr stays in use
 ifdef DRY
 renew keys copy csr cert: due
 else
 renew:
-	+@$(begin); : >certs/.due; \
-	sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$quiet -o certs/.due -- $$SERVICES; \
-	[ $$? -lt 2 ] || bad=1; \
+	+@$(begin); : >certs/.want; \
+	$(due); was=$$?; \
+	if [ -s certs/.ask ]; then \
+		sslm-acme window -q -i certs/.ask || bad=1; $(due); was=$$?; \
+	fi; \
+	[ $$was -lt 2 ] || bad=1; \
 	if [ -s certs/.due ]; then \
+		cp certs/.due certs/.want; \
 		sslm-conf -g -i certs/.due -o certs/.due -m "$$SSLM_MK" || bad=1; \
 		sslm-next $(if $(FORCE),-a,-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
-		$(make) issue || bad=1; \
+		$(obtain); \
 	fi; \
-	$(call install); $(end)
+	$(withdraw); $(call install); $(summary); $(end)
 
 ## keys: a new next, and its key
 keys:
-	+@$(call step,-a,key)
+	+@$(call step,-a,$(make) key || bad=1)
 
 ## copy: a new next with the key of curr
 copy:
-	+@$(call step,-ar,key)
+	+@$(call step,-ar,$(make) key || bad=1)
 
 ## csr: the request of next
 csr:
-	+@$(call step,,csr)
+	+@$(call step,,$(make) csr || bad=1)
 
 ## cert: the certificate of next, and what goes with it
 cert:
-	+@$(call step,,issue)
+	+@$(call step,,$(obtain); $(withdraw))
 endif
 
 ## roll: next becomes curr, where it may
@@ -155,6 +232,12 @@ ntoc:
 prod:
 	@$(begin); $(call install,-c); $(end)
 
+## dns: push the zones of these groups, and whatever has to be withdrawn
+dns:
+	@$(begin); $(withdraw); \
+	sslm-dnspush $$quiet -- $$(sslm-conf -l -- $$SERVICES | sed 's|/.*||' | sort -u) || bad=1; $(end)
+
 ## prune: remove old sets but for the newest CLEAN_KEEP
 prune:
 	@$(begin); sslm-roll -c $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) -- $$SERVICES || bad=1; $(end)
+endif

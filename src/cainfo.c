@@ -29,6 +29,36 @@ static const struct {
 } types[] = {{"self", CA_SELF}, {"local", CA_LOCAL}, {"certbot", CA_ACME},
     {"letsencrypt", CA_ACME}, {"acme", CA_ACME}};
 
+static bool
+https(const char *url, const struct toml *v)
+{
+	if (strncmp(url, "https://", 8) == 0 && strpbrk(url, " \"\\<>^`{|}") == NULL)
+		return true;
+	complain("%s:%u: '%s' is not a URL with https", FILE_NAME, v->line, url);
+	return false;
+}
+
+/* ssl-mgr looks at the beginning only. */
+static bool
+take_validation(struct ca *ca, const struct toml *v)
+{
+	static const struct {
+		const char *begins, *type;
+	} kinds[] = {{"dns-persist", "dns-persist-01"}, {"dns", "dns-01"}, {"http", "http-01"},
+	    {"", "dns-01"}};
+	const char *said = ca->validation;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (*kinds[i].begins == '\0' ? *said == '\0' :
+		    strncasecmp(said, kinds[i].begins, strlen(kinds[i].begins)) == 0) {
+			ca->validation = kinds[i].type;
+			return true;
+		}
+	complain("%s:%u: ca_validation has to be 'dns-01', 'http-01' or 'dns-persist-01', not '%s'",
+	    FILE_NAME, v->line, said);
+	return false;
+}
+
 /* 'self' in ca-info.conf means a CA of our own, like 'local'; which one signs
  * itself is said by the service's own signing_ca. */
 static bool
@@ -39,7 +69,6 @@ take(struct ca *ca, const struct toml *v)
 
 	ca->name = v->key;
 	ca->desc = ca->type = ca->validation = "";
-	ca->profile = "tlsserver";
 	if (v->type != TOML_TABLE) {
 		complain("%s:%u: '%s' has to be a table: [%s]", FILE_NAME, v->line, v->key, v->key);
 		return false;
@@ -58,18 +87,14 @@ take(struct ca *ca, const struct toml *v)
 			return false;
 		}
 	}
-	if (ca->kind == CA_LOCAL && !name_safe(ca->name)) {
-		complain("%s:%u: '%s' cannot be the name of a service of group ca", FILE_NAME,
-		    v->line, ca->name);
+	if (!name_safe(ca->name)) {
+		complain("%s:%u: '%s' cannot be the name of a CA", FILE_NAME, v->line, ca->name);
 		return false;
 	}
-	if (ca->validation[0] != '\0' && strncasecmp(ca->validation, "dns", 3) != 0 &&
-	    strncasecmp(ca->validation, "http", 4) != 0) {
-		complain("%s:%u: ca_validation has to be 'dns-01' or 'http-01', not '%s'", FILE_NAME,
-		    v->line, ca->validation);
+	if ((ca->url != NULL && !https(ca->url, v)) ||
+	    (ca->test_url != NULL && !https(ca->test_url, v)))
 		return false;
-	}
-	return true;
+	return take_validation(ca, v);
 }
 
 bool
@@ -92,6 +117,20 @@ cainfo_load(struct site *site)
 		site->ca[site->nca++] = ca;
 	}
 	return ok;
+}
+
+const char *
+ca_directory(const struct site *site, const struct ca *ca, const char **key)
+{
+	/* certbot's: the only CA that ssl-mgr knows. */
+	bool lets_encrypt = strcasecmp(ca->type, "acme") != 0 && ca->url == NULL;
+	const char *url = site->test ? ca->test_url : ca->url;
+
+	*key = site->test ? "ca_test_url" : "ca_url";
+	if (url == NULL && lets_encrypt)
+		url = site->test ? "https://acme-staging-v02.api.letsencrypt.org/directory" :
+		    "https://acme-v02.api.letsencrypt.org/directory";
+	return url;
 }
 
 const struct ca *

@@ -23,6 +23,10 @@ X509 *pem_cert(const char *path);	/* the first one in the file */
  * blocks of type CERTIFICATE are allowed.  Free with sk_X509_pop_free(certs, X509_free). */
 STACK_OF(X509) *pem_certs(const char *path);
 
+/* The same of len octets of text that ends in a NUL, with nothing in it but these
+ * blocks and white space between them (RFC 8555, 9.1); name is for messages. */
+STACK_OF(X509) *pem_certs_text(const char *name, const char *text, size_t len);
+
 /* The same, but no text is allowed behind the first block; that may be a
  * private key if key is not NULL, in *key then; else *key is NULL. */
 STACK_OF(X509) *pem_bundle(const char *path, EVP_PKEY **key);
@@ -241,6 +245,10 @@ struct set {
 	X509 *cert;
 	STACK_OF(X509) *full;	/* cert and chain, a root that is its chain once */
 };
+
+/* Do request, certificate and chain in *s fit together at time now?  The paths in
+ * it are for messages.  False after a complaint for each misfit. */
+bool set_issued(const struct set *s, time_t now);
 
 /*
  * set_check in two parts.  set_open: read the four files into *s; do they fit

@@ -100,7 +100,7 @@ int host_web(const char *host, const char *root, const struct web_file *f, size_
 
 struct job {			/* a service of an ACME CA, and its order */
 	const struct service_id *id;
-	struct order order;
+	struct order_file order;
 };
 
 /* The order of a service: 1; 0 if there is none, or another CA signs it; -1 after

@@ -122,30 +122,38 @@ dns_who(const struct site *site, const char *zone)
 	return &k->who;
 }
 
-/* Does it know?  If not, l says why. */
-static bool
+/* What one server is to blame for, behind what others are. */
+static void
+blame(struct dns_lookup *l, const struct dns_query *q, const char *what, const char *more)
+{
+	char *before = l->why;
+
+	l->why = xasprintf("%s%s%s %s%s", before != NULL ? before : "", before != NULL ? ", " : "",
+	    dns_addr_text(&q->server), what, more);
+	free(before);
+}
+
+/* Take an answer of a server that knows, or say why it is none. */
+static void
 settle(struct dns_lookup *l, struct dns_query *q)
 {
-	const char *who = dns_addr_text(&q->server);
 	ldns_pkt_rcode rcode;
 
-	free(l->why);
-	l->why = NULL;
 	if (q->fate != DNS_ANSWER) {
-		l->why = xasprintf("%s %s", who, q->why);
-		return false;
+		blame(l, q, q->why, "");
+		return;
 	}
 	rcode = ldns_pkt_get_rcode(q->answer);
 	if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN) {
-		l->why = xasprintf("%s answers %s", who, dns_rcode(q->answer));
+		blame(l, q, "answers ", dns_rcode(q->answer));
 	} else if (!q->recurse && !ldns_pkt_aa(q->answer)) {
-		l->why = xasprintf("%s is not authoritative", who);
+		blame(l, q, "is not authoritative", "");
 	} else {
 		l->answer = q->answer;
 		q->answer = NULL;
-		return true;
+		free(l->why);
+		l->why = NULL;
 	}
-	return false;
 }
 
 void

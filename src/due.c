@@ -44,49 +44,80 @@ other_content(const struct cert *c, const struct service *s, bool reuse, char wh
 }
 
 /* The CA that signs, as it is in use; false if it has no certificate that can be
- * read.  The last one is kept: mostly one CA signs all. */
+ * read.  Each is read once. */
 static bool
 signer(const char *name, uint64_t *subject_id)
 {
-	static char *last;
-	static uint64_t id;
-	static bool known;
+	static struct known {
+		char *name;
+		uint64_t id;
+		bool known;
+	} *all;
+	static size_t n;
 	const char *why;
 	struct cert c;
 	char *path;
+	size_t i;
 
-	if (last == NULL || strcmp(last, name) != 0) {
-		free(last);
-		last = xstrdup(name);
+	for (i = 0; i < n && strcmp(all[i].name, name) != 0; i++)
+		;
+	if (i == n) {
+		all = xreallocarray(all, ++n, sizeof(*all));
 		path = xasprintf("certs/ca/%s/curr/cert.pem", name);
-		if ((known = cert_load(&c, path, &why))) {
-			id = c.subject_id;
+		all[i] = (struct known){.name = xstrdup(name), .known = cert_load(&c, path, &why)};
+		if (all[i].known) {
+			all[i].id = c.subject_id;
 			cert_free(&c);
 		}
 		free(path);
 	}
-	*subject_id = id;
-	return known;
+	*subject_id = all[i].id;
+	return all[i].known;
 }
 
-/* Is it signed by another than the service asks for?  Of an ACME CA nobody knows
- * by which of its names it will sign. */
+/* Of an ACME CA nobody knows by which of its names it signs; but the set in dir
+ * tells who was asked for it.  One that does not, because another program got it,
+ * is a CA's of our own only if that has signed it. */
 static bool
-other_signer(const struct cert *c, const struct service *s, char why[WHY_SIZE])
+other_acme(const struct cert *c, const struct service *s, const char *dir)
+{
+	char *path = xasprintf("%s/order.json", dir), *order = slurp_try(path, NULL), *want;
+	const struct site *site = s->site;
+	const char *key, *url = ca_directory(site, s->ca, &key);
+	bool other = false;
+	uint64_t id;
+
+	if (order != NULL && url != NULL) {
+		want = xasprintf("\"directory\": \"%s\"", url);
+		other = strstr(order, want) == NULL;
+		free(want);
+	}
+	for (size_t i = 0; i < site->nca && order == NULL && !other; i++)
+		other = site->ca[i].kind == CA_LOCAL && signer(site->ca[i].name, &id) &&
+		    c->issuer_id == id;
+	free(order);
+	free(path);
+	return other || (order == NULL && c->issuer_id == c->subject_id);
+}
+
+/* Is it signed by another than the service asks for? */
+static bool
+other_signer(const struct cert *c, const struct service *s, const char *dir, char why[WHY_SIZE])
 {
 	uint64_t id = c->subject_id;
 
-	if (s->ca->kind == CA_ACME || (s->ca->kind == CA_LOCAL && !signer(s->ca->name, &id)) ||
-	    c->issuer_id == id)
+	if (s->ca->kind == CA_ACME ? !other_acme(c, s, dir) :
+	    (s->ca->kind == CA_LOCAL && !signer(s->ca->name, &id)) || c->issuer_id == id)
 		return false;
 	snprintf(why, WHY_SIZE, "signed by '%s', wanted %s", c->issuer, s->ca->name);
 	return true;
 }
 
 static bool
-differs(const struct cert *c, const struct service *s, bool reuse, char why[WHY_SIZE])
+differs(const struct cert *c, const struct service *s, const char *dir, bool reuse,
+    char why[WHY_SIZE])
 {
-	return other_content(c, s, reuse, why) || other_signer(c, s, why);
+	return other_content(c, s, reuse, why) || other_signer(c, s, dir, why);
 }
 
 /* A clock may be a little behind that of the CA; not more than this. */
@@ -112,7 +143,8 @@ late(const struct cert *c, time_t renew, time_t now, char why[WHY_SIZE])
 
 /* A complete next is what we wait for, unless it is not what is wanted now. */
 static bool
-next_stale(const struct service *s, const char *path, time_t now, bool reuse, char why[WHY_SIZE])
+next_stale(const struct service *s, const char *dir, const char *path, time_t now, bool reuse,
+    char why[WHY_SIZE])
 {
 	char what[WHY_SIZE];
 	const char *fault;
@@ -123,7 +155,7 @@ next_stale(const struct service *s, const char *path, time_t now, bool reuse, ch
 		snprintf(why, WHY_SIZE, "next: %s", fault);
 		return true;
 	}
-	stale = differs(&c, s, reuse, what) ||
+	stale = differs(&c, s, dir, reuse, what) ||
 	    late(&c, renew_time(&s->renew, c.from, c.until, c.draw), now, what);
 	if (stale)
 		snprintf(why, WHY_SIZE, "next: %.*s", WHY_SIZE - 8, what);
@@ -131,14 +163,34 @@ next_stale(const struct service *s, const char *path, time_t now, bool reuse, ch
 	return stale;
 }
 
+/* When it is due: by its dates; or as its CA wants it, then true. */
+static bool
+take_window(struct due *d, const struct service *s, const struct windows *windows, time_t now)
+{
+	const struct window *w;
+	time_t at;
+	char *id;
+
+	if (s->ca->kind != CA_ACME || !d->have_curr)
+		return false;
+	id = xasprintf("%s/%s", s->id->group, s->id->service);
+	w = window_find(windows, id, d->curr.serial);
+	if ((at = window_time(w, &d->curr, now)) != -1)
+		d->renew = at;
+	d->ask = d->next == NEXT_NONE && (w == NULL || w->next <= now || w->next > now + WINDOW_KEPT);
+	free(id);
+	return at != -1;
+}
+
 bool
-due_judge(struct due *d, const struct service *s, time_t now, bool reuse)
+due_judge(struct due *d, const struct service *s, const struct windows *windows, time_t now,
+    bool reuse)
 {
 	char *dir = service_dir(s->id), target[300];
 	char *next = xasprintf("%s/next", dir), *next_cert = xasprintf("%s/cert.pem", next);
 	char *curr = xasprintf("%s/curr", dir), *curr_cert = xasprintf("%s/cert.pem", curr);
 	const char *to, *fault = NULL;
-	bool ok = true;
+	bool ok = true, by_ca;
 
 	memset(d, 0, sizeof(*d));
 	if ((to = link_target(next, target, sizeof(target))) != NULL) {
@@ -149,9 +201,10 @@ due_judge(struct due *d, const struct service *s, time_t now, bool reuse)
 	d->have_curr = cert_load(&d->curr, curr_cert, &fault);
 	if (d->have_curr)
 		d->renew = renew_time(&s->renew, d->curr.from, d->curr.until, d->curr.draw);
+	by_ca = take_window(d, s, windows, now);
 
 	if (d->next == NEXT_WHOLE) {
-		d->due = next_stale(s, next_cert, now, reuse, d->why);
+		d->due = next_stale(s, next, next_cert, now, reuse, d->why);
 	} else if (!d->have_curr && link_target(curr, target, sizeof(target)) != NULL) {
 		/* Better a new certificate than none, but not in silence. */
 		complain("'%s': %s", curr_cert, fault);
@@ -162,13 +215,18 @@ due_judge(struct due *d, const struct service *s, time_t now, bool reuse)
 		snprintf(d->why, WHY_SIZE, "no certificate yet");
 		d->due = true;
 	} else {
-		d->due = differs(&d->curr, s, reuse, d->why) ||
-		    late(&d->curr, d->renew, now, d->why);
+		d->due = differs(&d->curr, s, curr, reuse, d->why) ||
+		    late(&d->curr, by_ca ? d->curr.until : d->renew, now, d->why);
+		if (!d->due && now >= d->renew) {
+			snprintf(d->why, WHY_SIZE, "its CA wants it renewed");
+			d->due = true;
+		}
 		if (!d->due && d->next == NEXT_PART) {
 			snprintf(d->why, WHY_SIZE, "the last run was interrupted");
 			d->due = true;
 		}
 	}
+	d->ask = d->ask && !d->due;
 	free(curr_cert);
 	free(curr);
 	free(next_cert);

@@ -31,7 +31,7 @@ member(const json_t *jwk, const char *name, size_t max, size_t *len, const char 
 	unsigned char *p;
 
 	if (value == NULL) {
-		complain("'%s': a private key has a member \"%s\", this has not", path, name);
+		complain("'%s': no \"%s\", which a private key has", path, name);
 		return NULL;
 	}
 	p = json_is_string(value) ? b64url_decode(json_string_value(value), len) : NULL;

@@ -132,7 +132,7 @@ take(const char *path, size_t i, const json_t *object, const struct field *f, vo
 	return true;
 }
 
-#define ORDER(key, member, ...) {key, offsetof(struct order, member), __VA_ARGS__}
+#define ORDER(key, member, ...) {key, offsetof(struct order_file, member), __VA_ARGS__}
 static const struct field order_fields[] = {
     ORDER("directory", directory, is_url, false),
     ORDER("url", url, is_url, false),
@@ -203,7 +203,7 @@ take_challenge(struct challenge *c, const char *path, size_t i, const json_t *v)
 }
 
 static bool
-take_challenges(struct order *o, const char *path)
+take_challenges(struct order_file *o, const char *path)
 {
 	const json_t *list = json_object_get(o->root, "challenges");
 	size_t n = json_array_size(list);
@@ -220,7 +220,7 @@ take_challenges(struct order *o, const char *path)
 }
 
 static bool
-take_nonces(struct order *o, const char *path)
+take_nonces(struct order_file *o, const char *path)
 {
 	const json_t *list = json_object_get(o->root, "nonces");
 	size_t n = json_array_size(list);
@@ -241,7 +241,7 @@ take_nonces(struct order *o, const char *path)
 }
 
 static bool
-take_saved(struct order *o, const char *path)
+take_saved(struct order_file *o, const char *path)
 {
 	const json_t *v = json_object_get(o->root, "saved");
 
@@ -252,7 +252,7 @@ take_saved(struct order *o, const char *path)
 }
 
 int
-order_load(struct order *o, const char *path)
+order_load(struct order_file *o, const char *path)
 {
 	json_error_t e;
 	size_t len;
@@ -280,7 +280,7 @@ order_load(struct order *o, const char *path)
 }
 
 void
-order_free(struct order *o)
+order_free(struct order_file *o)
 {
 	free(o->challenge);
 	free(o->nonce);

@@ -232,6 +232,15 @@ pem_certs(const char *path)
 }
 
 STACK_OF(X509) *
+pem_certs_text(const char *name, const char *text, size_t len)
+{
+	if (strncmp(text, "-----BEGIN ", 11) == 0)
+		return take_certs(name, text, len, NULL, false);
+	complain("%s: no certificate, but something else", name);
+	return NULL;
+}
+
+STACK_OF(X509) *
 pem_bundle(const char *path, EVP_PKEY **key)
 {
 	STACK_OF(X509) *certs;

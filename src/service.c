@@ -311,7 +311,7 @@ check_ca(struct file *f, const struct site *site)
 bool
 service_load(struct service *s, const struct site *site, const struct service_id *id)
 {
-	struct file f = {.s = {.id = id, .name = "", .signing_ca = "", .ktype = "ec",
+	struct file f = {.s = {.site = site, .id = id, .name = "", .signing_ca = "", .ktype = "ec",
 	    .ec_algo = "secp384r1", .rsa_bits = RSA_BITS, .dane_tls_ttl = 1800,
 	    .sign_end_days = -1, .digest = ""},
 	    .renew_expire_days = -1, .renew_expire_days_spread = -1};

@@ -204,6 +204,25 @@ read_certs(struct set *s)
 	return true;
 }
 
+bool
+set_issued(const struct set *s, time_t now)
+{
+	bool ok = true;
+
+	if (s->cert != NULL && s->csr != NULL) {
+		if (EVP_PKEY_eq(X509_REQ_get0_pubkey(s->csr),
+		    X509_get0_pubkey(s->cert)) != 1) {
+			pem_complain("%s: the key is not that of the certificate",
+			    s->path[SET_CSR]);
+			ok = false;
+		}
+		ok &= names_fit(s);
+	}
+	if (s->cert != NULL && s->full != NULL)
+		ok &= chain_check(s->path[SET_CERT], s->path[SET_CHAIN], s->full, NULL, now);
+	return ok;
+}
+
 int
 set_open(struct set *s, const char *dir, time_t now)
 {
@@ -219,17 +238,7 @@ set_open(struct set *s, const char *dir, time_t now)
 	ok = read_certs(s) && s->key != NULL && s->csr != NULL;
 	if (s->cert != NULL && s->key != NULL)
 		ok &= set_key_check(s->path[SET_KEY], s->key, s->cert);
-	if (s->cert != NULL && s->csr != NULL) {
-		if (EVP_PKEY_eq(X509_REQ_get0_pubkey(s->csr),
-		    X509_get0_pubkey(s->cert)) != 1) {
-			pem_complain("%s: the key is not that of the certificate",
-			    s->path[SET_CSR]);
-			ok = false;
-		}
-		ok &= names_fit(s);
-	}
-	if (s->cert != NULL && s->full != NULL)
-		ok &= chain_check(s->path[SET_CERT], s->path[SET_CHAIN], s->full, NULL, now);
+	ok &= set_issued(s, now);
 	return ok ? EX_YES : EX_NO;
 }
 

@@ -52,7 +52,7 @@ static const struct conf_key primary_keys[] = {
     {NULL, WANT_DEAD, 0, 0, 0}};
 
 /* Public resolvers, where dns_xtra_ns does not say which. */
-#define RESOLVER(text, then) {.type = TOML_STRING, .str = text, .len = sizeof(text) - 1, .next = then}
+#define RESOLVER(text, then) {.type = TOML_STRING, .str = (text), .len = sizeof(text) - 1, .next = (then)}
 static struct toml resolvers[] = {
     RESOLVER("1.1.1.1", &resolvers[1]),
     RESOLVER("8.8.8.8", &resolvers[2]),
@@ -193,23 +193,39 @@ take_file(struct file *f)
 	return ok;
 }
 
-void
-site_load(struct site *site, const char *dir, char *const names[])
+/* Both files into *f; false after an error. */
+static bool
+read_files(struct file *f, const char *dir)
 {
-	struct file f = {.site = {.prod_cert_dir = "/etc/ssl-mgr/prod-certs",
+	char *path;
+	bool ok;
+
+	*f = (struct file){.site = {.prod_cert_dir = "/etc/ssl-mgr/prod-certs",
 	    .logdir = "/var/log/ssl-mgr", .sslm_auth_hook = "/usr/lib/ssl-mgr/sslm-auth-hook",
 	    .clean_keep = 10, .min_roll_mins = 90, .dns_xtra_ns = &xtra_ns},
 	    .renew_expire_days = -1};
-	bool ok;
-
 	if (dir != NULL && chdir(dir) == -1)
 		die(EX_USE, "cannot go to '%s':", dir);
-	f.site.test = access(SITE_TEST, F_OK) == 0;
-	renew_default(&f.site.renew);
-	if ((f.site.root = toml_load(SITE_CONF)) == NULL)
+	f->site.test = access(SITE_TEST, F_OK) == 0;
+	renew_default(&f->site.renew);
+	if ((f->site.root = toml_load(SITE_CONF)) == NULL)
 		finish(EX_USE);
-	ok = take_file(&f);
-	ok = cainfo_load(&f.site) && ok;
+	ok = take_file(f);
+	if (f->site.test) {
+		path = site_path(&f->site, f->site.prod_cert_dir);
+		f->site.test_prod_dir = xasprintf("%s.test", path);
+		f->site.prod_cert_dir = f->site.test_prod_dir;
+		free(path);
+	}
+	return cainfo_load(&f->site) && ok;
+}
+
+void
+site_load(struct site *site, const char *dir, char *const names[])
+{
+	struct file f;
+	bool ok = read_files(&f, dir);
+
 	if (names == NULL || *names == NULL)
 		ok = site_add_groups(&f.site, f.groups) && ok;
 	else
@@ -218,6 +234,16 @@ site_load(struct site *site, const char *dir, char *const names[])
 	if (!ok)
 		finish(EX_USE);
 	site_drop_twins(&f.site);
+	*site = f.site;
+}
+
+void
+site_load_conf(struct site *site, const char *dir)
+{
+	struct file f;
+
+	if (!read_files(&f, dir))
+		finish(EX_USE);
 	*site = f.site;
 }
 
@@ -233,7 +259,7 @@ site_server(const struct site *site, const char *section)
 char *
 site_path(const struct site *site, const char *path)
 {
-	return xasprintf("%s%s", site->test && path[0] != '/' ? "../" : "", path);
+	return xasprintf("%s%s", site->test && path[0] != '/' ? SITE_ABOVE : "", path);
 }
 
 void
@@ -244,6 +270,7 @@ site_free(struct site *site)
 		free(site->id[i].service);
 	}
 	free(site->id);
+	free(site->test_prod_dir);
 	free(site->server);
 	free(site->primary);
 	free(site->ca);

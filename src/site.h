@@ -133,6 +133,7 @@ time_t renew_time(const struct renew_rule *r, time_t from, time_t until, double 
 /* A directory with this file in it is the test tree of the site above it, which
  * has the same conf.d: CAs are asked for certificates by their ca_test_url. */
 #define SITE_TEST ".staging"
+#define SITE_ABOVE "../../"	/* from there to the site */
 
 struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const char *section;
@@ -162,6 +163,7 @@ struct ca {			/* a table of conf.d/ca-info.conf */
 
 struct site {
 	struct toml *root;	/* all strings below are its */
+	char *test_prod_dir;	/* but for this one, in the test tree */
 	const char *prod_cert_dir, *logdir, *sslm_auth_hook;
 	long clean_keep, min_roll_mins, dns_check_delay;
 	const struct toml *dns_xtra_ns, *post_copy_cmd;
@@ -188,6 +190,9 @@ struct site {
  */
 void site_load(struct site *site, const char *dir, char *const names[]);
 void site_free(struct site *site);
+
+/* The same without services, for who works on files and needs the CAs. */
+void site_load_conf(struct site *site, const char *dir);
 
 /* A path that conf.d tells, as it is reached from here: a relative one begins in
  * the site's directory, which is above that of its test tree.  The caller frees. */
@@ -224,12 +229,17 @@ char *service_dir(const struct service_id *id);
 /* Fill site->ca from conf.d/ca-info.conf; false after an error. */
 bool cainfo_load(struct site *site);
 
+/* The URL of an ACME CA's directory, that for tests in the test tree; NULL with
+ * the key that is missing, or wrong, in *key. */
+const char *ca_directory(const struct site *site, const struct ca *ca, const char **key);
+
 /* The CA of that name ("" and "self": the certificate's own key), or NULL. */
 const struct ca *cainfo_find(const struct site *site, const char *name);
 
 /* ---- service.c: conf.d/<group>/<service> ---------------------------------- */
 
 struct service {
+	const struct site *site;
 	const struct service_id *id;
 	char *path;		/* conf.d/group/service */
 	struct toml *root;	/* the strings below are its */
@@ -271,6 +281,39 @@ struct cert {
 bool cert_load(struct cert *c, const char *path, const char **why);
 void cert_free(struct cert *c);
 
+/* ---- window.c: when CAs want certificates to be renewed (RFC 9773) ---------- */
+
+enum { WINDOW_KEPT = 3 * 86400 };	/* seconds that an answer counts */
+
+struct window {
+	const char *id;		/* "group/service" */
+	char serial[48];	/* of the certificate that was asked for, hex */
+	time_t at;		/* the moment that was chosen in the window; 0: none */
+	time_t start, end;	/* the window; 0: none */
+	time_t good;		/* when the CA answered last; 0: never */
+	time_t next;		/* not to be asked again before */
+};
+
+struct windows {
+	struct window *window;
+	size_t n;
+	char *text;		/* the ids are in it */
+};
+
+/* What is known; nothing, where there is no file. */
+void windows_load(struct windows *all, const struct site *site);
+void windows_free(struct windows *all);
+
+/* Replace the file; 0, or -1 after a complaint. */
+int windows_write(const struct windows *all, const struct site *site);
+
+/* The window of a service's certificate, or NULL. */
+const struct window *window_find(const struct windows *all, const char *id, const char *serial);
+
+/* The moment from which the CA wants it to be renewed, but never in the last tenth
+ * of its life; -1 if it has not said so for WINDOW_KEPT. */
+time_t window_time(const struct window *w, const struct cert *c, time_t now);
+
 /* ---- gen.c: a service's generations ---------------------------------------- */
 
 enum next_state { NEXT_NONE, NEXT_PART, NEXT_WHOLE };
@@ -302,6 +345,7 @@ enum { WHY_SIZE = 400 };
 
 struct due {
 	bool due;
+	bool ask;		/* the CA's window is not known, or has to be asked for again */
 	char why[WHY_SIZE];	/* if due */
 	bool have_curr;		/* curr holds a certificate; if so: */
 	struct cert curr;
@@ -315,7 +359,8 @@ struct due {
  * be another than the service asks for.  False after a complaint: curr is
  * there but cannot be read.  due_free after success.
  */
-bool due_judge(struct due *d, const struct service *s, time_t now, bool reuse);
+bool due_judge(struct due *d, const struct service *s, const struct windows *windows, time_t now,
+    bool reuse);
 void due_free(struct due *d);
 
 /* ---- makefile.c: what make is told of a service ----------------------------- */

@@ -83,7 +83,10 @@ load_mac(const char *path)
 		for (int i = 0; i < 2 && n > 0 && s[n - 1] == '='; i++)
 			n--;
 	for (size_t i = 0; i < n; i++)
-		s[i] = s[i] == '+' ? '-' : s[i] == '/' ? '_' : s[i];
+		if (s[i] == '+')
+			s[i] = '-';
+		else if (s[i] == '/')
+			s[i] = '_';
 	s[n] = '\0';
 	keys.mac = strlen(s) == n ? b64url_decode(s, &keys.maclen) : NULL;
 	wipe(buf, len);

@@ -29,6 +29,7 @@ struct view {
 	int width;		/* of the longest name */
 	time_t now;
 	json_t *rows;		/* NULL: a table */
+	struct windows windows;
 };
 
 static const char *
@@ -102,6 +103,24 @@ print_row(const struct row *r, const struct view *v)
 	    paint(PLAIN, v->tty), r->renew, r->next);
 }
 
+/* What the next set remembers of orders that failed: words and values in lines. */
+static void
+print_failure(const struct service_id *id)
+{
+	char *path = xasprintf("certs/%s/%s/next/failed", id->group, id->service), *save = NULL;
+	char *text = slurp_try(path, NULL), *safe;
+
+	for (char *p = text != NULL ? strtok_r(text, "\n", &save) : NULL; p != NULL;
+	    p = strtok_r(NULL, "\n", &save)) {
+		safe = text_safe(p, strlen(p), "");
+		if (strncmp(safe, "csr ", 4) != 0)
+			printf("    %-10s %s\n", "failed:", safe);
+		free(safe);
+	}
+	free(text);
+	free(path);
+}
+
 /* What -v adds, a line each below the row. */
 static void
 print_more(const struct service *s, const struct due *d)
@@ -110,6 +129,7 @@ print_more(const struct service *s, const struct due *d)
 
 	if (d->due)
 		printf("    %-10s %s\n", "due:", d->why);
+	print_failure(s->id);
 	if (!d->have_curr)
 		return;
 	issuer = text_safe(d->curr.issuer, strlen(d->curr.issuer), "");
@@ -187,7 +207,7 @@ show(const struct site *site, const struct service_id *id, const struct view *v)
 
 	snprintf(r.name, sizeof(r.name), "%s/%s", id->group, id->service);
 	if (loaded) {
-		ok = due_judge(&d, &s, v->now, false);
+		ok = due_judge(&d, &s, &v->windows, v->now, false);
 		say_dates(&r, &d, v->now);
 		say_next(&r, &d, path, site, v->now);
 	}
@@ -245,6 +265,7 @@ main(int argc, char *argv[])
 		}
 	site_load(&site, dir, argv + optind);
 	v.width = longest(&site);
+	windows_load(&v.windows, &site);
 	if (json && (v.rows = json_array()) == NULL)
 		die(EX_TEMP, "out of memory");
 	if (!json)
@@ -255,6 +276,7 @@ main(int argc, char *argv[])
 		bad = !show(&site, &site.id[i], &v) || bad;
 	if (json)
 		print_json(v.rows);
+	windows_free(&v.windows);
 	site_free(&site);
 	out_done();
 	if (bad)

@@ -1,11 +1,12 @@
 /*
  * sslm.h - what all programs share: how they speak, and how they treat files.
- * cert.h has what is about keys and certificates, site.h what is about a site.
+ * cert.h has what is about keys and certificates, site.h what is about a site,
+ * acme.h what is about ACME.
  * Sections are named by the file that implements them.
  *
  * Exit status, for every program:
  *   0    done, or the answer is yes
- *   1    failed; for a question (sslm-due, sslm-verify): no
+ *   1    failed; for a question (sslm-due, sslm-nscheck, sslm-verify): no
  *   2    wrong usage or wrong configuration; a question's failure too
  *   75   may work later: full disk, too soon to roll, another run at work
  *

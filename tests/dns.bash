@@ -43,7 +43,6 @@ knot_start() {
 	{
 		printf 'server:\n    rundir: "%s"\n    listen: "%s@%s"\n' "$PWD/$name" "$addr" "$port"
 		printf '    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n'
-		printf 'control:\n    listen: "%s"\n' "$(dns_socket "$name")"
 		printf 'database:\n    storage: "%s"\n' "$PWD/$name"
 		printf 'log:\n  - target: stderr\n    any: info\n'
 		printf 'template:\n  - id: default\n    zonefile-sync: -1\n    journal-content: none\n'
@@ -58,14 +57,8 @@ knot_start() {
 	dns_wait "$name" "$addr" "$port" "$(basename "$1" .zone)"
 }
 
-# Control sockets have short paths; the directory of a test has not.
-dns_socket() {
-	[ -n "${dns_sockets-}" ] || dns_sockets=$(mktemp -d /tmp/dns.XXXXXX)
-	echo "$dns_sockets/$1"
-}
-
-# knot_reload NAME: read the zones again.
-knot_reload() { knotc -c "$1/knot.conf" -s "$(dns_socket "$1")" -b zone-reload >/dev/null 2>&1; }
+# dns_reload NAME: read those zones again whose files have changed.
+dns_reload() { kill -HUP "$(cat "$1/pid")"; }
 
 # dns_wait NAME ADDR PORT ZONE: until it answers, or has ended.
 dns_wait() {
@@ -96,5 +89,41 @@ dns_stop_all() {
 	for f in */pid; do
 		[ ! -e "$f" ] || dns_stop "${f%/pid}"
 	done
-	[ -z "${dns_sockets-}" ] || rm -rf "$dns_sockets"
+}
+
+# nsd_start NAME ADDR PORT FILE...: the same with nsd.
+nsd_start() {
+	local name=$1 addr=$2 port=$3 file
+	shift 3
+	mkdir -p "$name"
+	{
+		printf 'server:\n    ip-address: %s@%s\n    port: %s\n' "$addr" "$port" "$port"
+		printf '    server-count: 1\n    username: ""\n    database: ""\n    zonesdir: "%s"\n' "$PWD"
+		printf '    pidfile: "%s"\n    xfrdfile: "%s"\n    zonelistfile: "%s"\n' \
+		    "$PWD/$name/nsd.pid" "$PWD/$name/xfrd" "$PWD/$name/list"
+		printf '    xfrdir: "%s"\nremote-control:\n    control-enable: no\n' "$PWD/$name"
+		for file; do
+			printf 'zone:\n    name: "%s"\n    zonefile: "%s"\n' \
+			    "$(basename "$file" .zone)" "$(realpath "$file")"
+		done
+	} >"$name/nsd.conf"
+	nsd -d -c "$name/nsd.conf" >"$name/log" 2>&1 3>&- &
+	echo $! >"$name/pid"
+	dns_wait "$name" "$addr" "$port" "$(basename "$1" .zone)"
+}
+
+# hostile_start NAME PORT ADDR=MODE...: tests/hostile_dns.py.
+hostile_start() {
+	local name=$1 _
+	shift
+	mkdir -p "$name"
+	python3 "$TOP/tests/hostile_dns.py" "$@" >"$name/log" 2>&1 3>&- &
+	echo $! >"$name/pid"
+	for _ in $(seq 200); do
+		! grep -qx ready "$name/log" || return 0
+		kill -0 "$(cat "$name/pid")" || break
+		sleep 0.05
+	done
+	cat "$name/log"
+	return 1
 }

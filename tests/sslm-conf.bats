@@ -94,11 +94,43 @@ web=conf.d/example.com/web-ec
 	[ "$output" = /var/log/ssl-mgr/ssl-mgr/Logs ]
 	run -0 sslm-conf -p dns_xtra_ns
 	[ "${lines[3]}" = 208.67.222.222 ]
-	run -2 sslm-conf -g
-	[[ $output == *"conf.d/example.com/mail-ec: 'le-dns' is an ACME CA"* ]]
-	[ ! -e certs/example.com ]
+	run -0 sslm-conf -g
+	grep -qx 'order/$S $D/next/cert.pem: private FLAGS := -c le-dns' certs/example.com/mail-ec/Makefile
 	grep -qx "smtp	smtp2.internal.example.com" certs/servers
 	[ "$(wc -l <certs/servers)" = 5 ]
+}
+
+@test "what an ACME CA will want to see has to have a place before it is asked" {
+	printf "[le]\nca_type = 'acme'\nca_url = 'https://ca.test/dir'\nca_validation = '%s'\n" dns-01 >>conf.d/ca-info.conf
+	sed -i "s/^signing_ca = .*/signing_ca = 'le'/" $web
+	run -2 sslm-conf -g example.com:web-ec
+	[ "$output" = "sslm-conf: $web: dns-01 challenges need [dns] with 'acme_dir' in conf.d/ssl-mgr.conf" ]
+	[ ! -e certs/example.com/web-ec ]
+	printf "[dns]\nacme_dir = 'zones'\n" >>conf.d/ssl-mgr.conf
+	run -0 sslm-conf -g example.com:web-ec
+	sed -i "s/dns-01/http-01/" conf.d/ca-info.conf
+	run -2 sslm-conf -g example.com:web-ec
+	[[ $output == *"http-01 challenges need [web] with 'server_dir'"* ]]
+	# What is validated by a record that stays needs no place.
+	sed -i "s/http-01/dns-persist-01/" conf.d/ca-info.conf
+	run -0 sslm-conf -g example.com:web-ec
+	sed -i "/ca_url/d" conf.d/ca-info.conf
+	run -2 sslm-conf -g example.com:web-ec
+	[[ $output == *"CA 'le' has no ca_url"* ]]
+}
+
+@test "the URL of a CA has https, its name and its kind of challenge are known" {
+	for bad in "ca_url = 'http://ca.test/dir'" "ca_test_url = 'https://ca.test/a b'" \
+	    "ca_validation = 'tls-alpn-01'"; do
+		cp conf.d/ca-info.conf was
+		printf "[le]\nca_type = 'acme'\n%s\n" "$bad" >>conf.d/ca-info.conf
+		run -2 sslm-conf
+		[[ $output == *conf.d/ca-info.conf:* ]]
+		mv was conf.d/ca-info.conf
+	done
+	printf "['le dns']\nca_type = 'acme'\n" >>conf.d/ca-info.conf
+	run -2 sslm-conf
+	[[ $output == *"'le dns' cannot be the name of a CA"* ]]
 }
 
 @test "[globals] may be left out, and counts for more than the top level" {
@@ -112,10 +144,13 @@ web=conf.d/example.com/web-ec
 
 @test "defaults" {
 	printf '[[groups]]\ndomain = "ca"\nactive = true\nservices = ["my-root"]\n' >conf.d/ssl-mgr.conf
-	for kv in clean_keep=10 min_roll_mins=90 dns_check_delay=240 \
+	for kv in clean_keep=10 min_roll_mins=90 dns_check_delay=0 \
 	    prod_cert_dir=/etc/ssl-mgr/prod-certs logdir=/var/log/ssl-mgr; do
 		[ "$(sslm-conf -p "${kv%%=*}")" = "${kv#*=}" ]
 	done
+	[ "$(sslm-conf -p dns_xtra_ns | xargs)" = "1.1.1.1 8.8.8.8 9.9.9.9 208.67.222.222" ]
+	sed -i '1i dns_xtra_ns = []' conf.d/ssl-mgr.conf
+	[ -z "$(sslm-conf -p dns_xtra_ns)" ]
 }
 
 @test "an unknown key is a warning with its place and what was meant" {

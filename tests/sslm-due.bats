@@ -147,7 +147,7 @@ set_conf() {
 	run -1 sslm-due $web
 }
 
-@test "another signer than the one in use makes due, and what ACME CAs sign does not" {
+@test "another signer than the one in use makes due" {
 	m renew && m roll
 	run -1 sslm-due
 	sed -i "s/signing_ca = .*/signing_ca = 'my-root'/" conf.d/example.com/web-ec
@@ -159,9 +159,77 @@ set_conf() {
 	sed -i "s/signing_ca = .*/signing_ca = 'self'/" conf.d/example.com/mail-ec
 	run -0 sslm-due
 	[[ $output == *"mail-ec	signed by 'Sample Intermediate CA', wanted self" ]]
-	printf "[le]\nca_type = 'acme'\nca_validation = 'dns-01'\n" >>conf.d/ca-info.conf
-	sed -i "s/signing_ca = .*/signing_ca = 'le'/" conf.d/example.com/mail-ec
-	run -1 sslm-due
+}
+
+# A certificate that some CA out there has signed, by way of certbot.
+from_elsewhere() {
+	in_use example.com/web-ec 0 $((90 * day))
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem \
+	    -subj '/CN=Another CA' -days 100 2>/dev/null
+	openssl x509 -req -in certs/example.com/web-ec/curr/csr.pem -CA ca.pem -CAkey ca.key -days 90 \
+	    -copy_extensions copy -out certs/example.com/web-ec/curr/cert.pem 2>/dev/null
+}
+
+@test "from a CA of our own to an ACME CA, and from one of these to another" {
+	m renew && m roll
+	printf "[le]\nca_type = 'acme'\nca_url = 'https://a.test/dir'\n" >>conf.d/ca-info.conf
+	sed -i "s/signing_ca = .*/signing_ca = 'le'/" conf.d/example.com/web-ec
+	run -0 sslm-due
+	[ "$output" = "example.com/web-ec	signed by 'Sample Intermediate CA', wanted le" ]
+	# What was got from there tells so; what is there from before does not, and is left.
+	from_elsewhere
+	run -1 sslm-due example.com:web-ec
+	echo '{ "directory": "https://a.test/dir", "account": "https://a.test/1"}' >certs/example.com/web-ec/curr/order.json
+	run -1 sslm-due example.com:web-ec
+	sed -i "s|//a.test|//b.test|" conf.d/ca-info.conf
+	run -0 sslm-due example.com:web-ec
+	[ "$output" = "example.com/web-ec	signed by 'Another CA', wanted le" ]
+}
+
+# A line of certs/.acme/windows for web-ec: chosen moment, last answer and next
+# question in seconds from now.
+window() {
+	mkdir -p certs/.acme
+	echo "example.com/web-ec $(openssl x509 -in certs/example.com/web-ec/curr/cert.pem -noout -serial |
+	    cut -d= -f2 | tr A-F a-f) $(at "$1") $(at "$1") $(at $(($1 + 1))) $(at "$2") $(at "$3")" >certs/.acme/windows
+}
+at() { date -u -d "@$(($(date +%s) + $1))" +%Y%m%dT%H%M%SZ; }
+
+@test "an ACME CA's window counts for three days, and a lifetime always" {
+	printf "[le]\nca_type = 'acme'\nca_url = 'https://a.test/dir'\n" >>conf.d/ca-info.conf
+	sed -i "s/signing_ca = .*/signing_ca = 'le'/" conf.d/example.com/web-ec
+	from_elsewhere
+	# Not known: to be asked for.
+	run -1 sslm-due -w ask example.com:web-ec
+	[ "$(cat ask)" = example.com/web-ec ]
+	# In the future, past; old; in the last tenth of its life.
+	window 3600 -60 3600
+	run -1 sslm-due -w ask example.com:web-ec
+	[ ! -s ask ]
+	window -1 -60 3600
+	run -0 sslm-due example.com:web-ec
+	[ "$output" = "example.com/web-ec	its CA wants it renewed" ]
+	window -1 $((-4 * day)) 3600
+	run -1 sslm-due example.com:web-ec
+	window $((89 * day)) -60 3600
+	[ "$(sslm-status -j example.com:web-ec | jq -r '.[].renew')" = "$(at $((81 * day)))" ]
+	# Time to ask again, and a moment that nobody can have meant.
+	window 3600 -60 -1
+	run -1 sslm-due -w ask example.com:web-ec
+	[ -s ask ]
+	window 3600 -60 $((400 * day))
+	run -1 sslm-due -w ask example.com:web-ec
+	[ -s ask ]
+	# The window of another certificate is none.
+	window -1 -60 3600
+	sed -i 's/^\([^ ]*\) ../\1 ff/' certs/.acme/windows
+	run -1 sslm-due -w ask example.com:web-ec
+	[ -s ask ]
+	for cut in $(seq 0 "$(wc -c <certs/.acme/windows)"); do
+		head -c "$cut" certs/.acme/windows >w
+		mv w certs/.acme/windows
+		run -1 sslm-due example.com:web-ec
+	done
 }
 
 @test "a CA renewed under its own name makes nothing due" {

@@ -132,12 +132,27 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	[ ! -e pwned ]
 }
 
-@test "what ssl-mgr can do and this version cannot is said, not passed over" {
-	run -2 sslm-mgr -t -renew
-	[[ $output == *ACME* ]]
-	run -2 sslm-mgr --dry-run -renew
-	run -2 sslm-mgr -dns
-	[ ! -e certs ]
+@test "-t and -n work in trees of their own, and leave the site as it was" {
+	run -0 sslm-mgr -t -renew
+	[ -e certs/.test/$web/next/bundle.pem ]
+	[ ! -e $web ]
+	[ ! -e prod-certs ]
+	[ -e prod-certs.test/example.com/web-ec/next/bundle.pem ]
+	run -0 sslm-mgr -t -roll -f
+	[ -e certs/.test/$web/curr/bundle.pem ]
+	run -0 sslm-mgr -t -s
+	[[ $output == *example.com/web-ec*"in "* ]]
+	run -0 sslm-mgr -s
+	[[ $output != *example.com/web-ec*"in "* ]]
+	rm -r prod-certs.test
+	run -0 sslm-mgr -n -renew
+	[ ! -e certs/.dry ]
+	[ ! -e prod-certs.test ]
+	[ ! -e $web ]
+	run -0 sslm-mgr -n -roll
+	[ ! -e $web/curr ]
+	rm -r certs/.test
+	run -2 sslm-mgr -t -s
 }
 
 @test "nothing in the environment reaches make" {

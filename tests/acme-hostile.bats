@@ -1,0 +1,399 @@
+# sslm-acme at a CA that does what it should not: see tests/hostile_faults.py for
+# the faults, and tests/hostile.bash for what is checked with each of them.
+setup_file() { load helper; load acme; load hostile; lies_begin; }
+setup() { load helper; load acme; load hostile; workdir; }
+teardown_file() { load acme; lab_stop; }
+
+@test "a CA that does it right" {
+	lies <<-'END'
+		0 done
+		0 done http10@dir,new-account,order,authz
+		0 done clock:-31536000
+		0 done clock:31536000
+		0 done header:Content-Type=text/plain@new-order,order,authz,cert
+		0 done header:Content-Type@dir,new-order
+		0 done reused
+		0 done put:extra={"a":[1,2]}@dir,new-order,order,authz
+	END
+}
+
+@test "a directory that is none" {
+	lies <<-'END'
+		1 account html@dir | dir: .*200.*JSON
+		75 account html:500@dir | dir: .*500
+		1 account html:404@dir | dir: .*404
+		1 account broken:truncated@dir | JSON
+		1 account broken:word@dir | JSON
+		1 account broken:empty@dir | JSON
+		1 account broken:array@dir | JSON
+		1 account broken:string@dir | JSON
+		1 account broken:null@dir | JSON
+		1 account broken:number@dir | JSON
+		1 account broken:rawnul@dir | JSON
+		1 account broken:nul@dir | JSON
+		1 account broken:tail@dir | JSON
+		1 account broken:bom@dir | JSON
+		1 account broken:latin1@dir | JSON
+		1 account broken:surrogate@dir | JSON
+		1 account broken:nested@dir | JSON
+		1 account broken:objects@dir | JSON
+		1 account broken:long@dir | larger
+		1 account broken:keys@dir | larger
+		1 account no-content@dir | 204
+		1 account put:newNonce@dir | no 'newNonce'
+		1 account put:newAccount@dir | no 'newAccount'
+		1 account put:newAccount=7@dir | 'newAccount'
+		1 account put:newNonce=["x"]@dir | 'newNonce'
+		1 order put:newOrder@dir | no 'newOrder'
+		0 done put:meta@dir
+		0 done put:meta="x"@dir
+		0 done put:meta.profiles=["x"]@dir
+	END
+}
+
+@test "URLs that lead elsewhere" {
+	lies <<-'END'
+		1 account url:http@dir | not a URL with https
+		1 account url:file@dir | not a URL with https
+		1 account url:ftp.newNonce@dir | 'newNonce'
+		1 account url:relative.newNonce@dir | 'newNonce'
+		1 account url:empty.newAccount@dir | 'newAccount'
+		1 account url:space.newAccount@dir | 'newAccount'
+		1 account url:newline.newAccount@dir | 'newAccount'
+		1 account url:quote.newAccount@dir | 'newAccount'
+		1 account url:option.newAccount@dir | 'newAccount'
+		1 account url:long.newAccount@dir | 'newAccount'
+		1 account url:glob.newAccount@dir | 'newAccount'
+		1 account url:user.newAccount@dir | 'newAccount'
+		75 account url:host.newAccount@dir | onnect
+		1 account url:http.Location@new-account | Location
+		1 account url:file.Location@new-account | Location
+		1 order url:http.newOrder@dir | 'newOrder'
+		1 order url:http.authorizations@new-order | authorization
+		1 order url:file.authorizations@new-order | authorization
+		1 order url:http.finalize@new-order | 'finalize'
+		1 order url:file.finalize@new-order | 'finalize'
+		1 order url:http.Location@new-order | Location
+		1 order url:http.challenges@authz | not a URL with https
+		1 order url:file.challenges@authz | not a URL with https
+		1 order url:newline.challenges@authz | not a URL with https
+		1 finish url:http.certificate@order,finalize | not a URL with https
+		1 finish url:file.certificate@order,finalize | not a URL with https
+		75 finish url:host.certificate@order,finalize | onnect
+	END
+}
+
+@test "redirects are not followed" {
+	lies <<-'END'
+		1 account redirect:302@dir | redirect
+		1 account redirect:301,http@dir | redirect
+		1 account redirect:307,host@dir | redirect
+		1 account redirect:302,file@dir | redirect
+		1 account redirect:302,none@dir | redirect
+		1 account redirect:307@new-account | redirect
+		1 order redirect:308,http@new-order | redirect
+		1 order redirect:302,none@authz | redirect
+		1 finish redirect:302@cert | redirect
+		1 finish redirect:303,file@cert | redirect
+	END
+}
+
+@test "nonces" {
+	lies <<-'END'
+		75 account bad-nonce | badNonce
+		75 account bad-nonce@new-account | badNonce
+		75 order bad-nonce@new-order | badNonce
+		75 finish bad-nonce@finalize | badNonce
+		0 done bad-nonce@post#1
+		0 done bad-nonce@new-order#3
+		0 done bad-nonce@challenge#2
+		1 account no-nonce@nonce | without a nonce
+		0 done no-nonce@new-account,new-order,authz,challenge,order
+		1 account header:Replay-Nonce=a!b@nonce | without a nonce
+		1 account header:Replay-Nonce=@nonce | without a nonce
+		75 account status:500@nonce no-nonce@nonce | no nonce
+		75 account html:404@nonce no-nonce@nonce | no nonce
+		0 done status:500@nonce
+	END
+}
+
+@test "accounts" {
+	lies <<-'END'
+		1 account header:Location@new-account | Location
+		1 account header:Location=@new-account | Location
+		1 account html@new-account | Location
+		1 account problem-of:userActionRequired@new-account | userActionRequired
+		1 account problem-of:externalAccountRequired@new-account | externalAccountRequired
+		1 account problem-of:unsupportedContact,400@new-account | unsupportedContact
+		1 account problem-of:unauthorized@new-account | unauthorized
+		75 account status:429,86400@new-account | rateLimited.*not before
+		1 account put:status="deactivated"@new-account | not valid
+		1 account put:status="revoked"@new-account | not valid
+		1 order problem-of:unauthorized,401@new-order | unauthorized
+		1 order problem-of:accountDoesNotExist,400@new-order | accountDoesNotExist
+		0 done problem-of:accountDoesNotExist,400@new-order#1
+	END
+}
+
+@test "a CA that is busy" {
+	lies <<-'END'
+		75 account status:500@dir | 500
+		75 order status:503@new-order | 503
+		75 order status:503,86400@new-order | not before
+		75 order status:503,date86400@new-order | not before
+		75 order status:503,31536000@new-order | not before
+		75 order status:503,99999999999999999999@new-order | not before
+		75 order status:503,-1@new-order | 503
+		75 order status:503,soon@new-order | 503
+		75 order status:429@new-order | rateLimited
+		75 order status:429,3600@new-order | rateLimited.*not before
+		75 order status:502@authz | 502
+		75 finish status:500@finalize | 500
+		75 finish status:500@cert | 500
+		0 done status:503,1@new-order#1
+		0 done status:503,0@new-order#2
+		0 done status:503,date1@new-order#1
+		0 done status:500@new-order#2
+		0 done status:500@order,authz,finalize,cert,challenge#2
+	END
+}
+
+@test "connections that break" {
+	lies <<-'END'
+		75 account close-before@dir | dir: 
+		75 account close-before@nonce | .
+		75 order close-before@new-order | new-order: 
+		75 order close-mid@new-order | new-order: 
+		75 finish close-before@finalize | finalize
+		75 finish close-mid@cert | cert/
+		0 done close-before@dir#1
+		0 done close-mid@order#1
+		0 done close-before@authz#1
+	END
+}
+
+@test "answers without an end" {
+	lies <<-'END'
+		1 account endless@dir | larger
+		1 account endless:length@dir | larger
+		1 account endless:chunked@dir | larger
+		75 account endless:header@dir | header
+		1 order endless:chunked@new-order | larger
+		1 finish endless:chunked@cert | larger
+		1 finish endless@cert | larger
+		1 account bomb@dir | JSON
+		75 account huge-header@dir | header
+		75 order huge-header@new-order | header
+		1 order many-headers@new-order | larger
+	END
+}
+
+@test "words that are not for people" {
+	lies <<-'END'
+		1 order nasty-detail:ansi | before.*after
+		1 order nasty-detail:newline | one.*sslm: two.*three
+		1 order nasty-detail:nul | .
+		1 order nasty-detail:bidi | before.*after
+		1 order nasty-detail:c1 | before.*after
+		1 order nasty-detail:del | before.*after
+		1 order nasty-detail:long | very long
+		1 order nasty-detail:format | %s%s%s%n%n
+		1 order nasty-detail:surrogate | .
+		1 order nasty-detail:type | urn
+		1 finish authz-invalid:ansi | not validated.*before.*after
+		1 finish authz-invalid:newline | not validated.*one.*two
+		1 finish authz-invalid:long | not validated.*very long
+	END
+}
+
+@test "orders that are refused" {
+	lies <<-'END'
+		1 order problem-of:rejectedIdentifier,400 | www.example.com: this one not
+		1 order problem-of:caa | caa
+		1 order problem-of:malformed,400 | malformed
+		1 order problem-of:strange | strange
+		75 order problem-of:serverInternal,500 | serverInternal
+		1 order html | JSON
+		1 order html:403 | 403
+		1 order no-content | 204
+		1 order broken:truncated | JSON
+		1 order broken:nested | JSON
+		1 order broken:empty | JSON
+		1 order broken:twice | JSON
+		1 finish problem-of:badCSR,400@finalize | badCSR
+		1 finish problem-of:unauthorized@finalize | unauthorized
+		1 finish problem-of:badPublicKey,400@finalize | badPublicKey
+	END
+}
+
+@test "orders that are not ours" {
+	lies <<-'END'
+		1 order header:Location@new-order | Location
+		1 order put:finalize@new-order | finalize
+		1 order put:authorizations@new-order | authorizations
+		1 order put:authorizations=7@new-order | authorizations
+		1 order put:authorizations=[7,null]@new-order | authorization
+		1 order put:authorizations.0={}@new-order | authorization
+		1 order put:identifiers@new-order | names
+		1 order put:identifiers=[{"type":"dns","value":"other.example"}]@new-order | names
+		1 order put:identifiers.0.value="other.example"@new-order | names
+				1 order authzs:none | authorizations
+		1 order authzs:many | 10000|authorizations
+		1 order authzs:extra | authorizations
+		0 done put:status="invalid"@new-order
+		0 done put:status=7@new-order
+		0 done put:expires="2020-01-01T00:00:00Z"@new-order
+		0 done put:expires@new-order,order
+		0 done put:expires="never"@new-order,order
+	END
+}
+
+@test "authorizations that are not ours" {
+	lies <<-'END'
+		1 order put:identifier.value="other.example"@authz | other.example.*not asked for
+		1 order put:identifier.value="../../etc"@authz | .
+		1 order put:identifier={"type":"ip","value":"192.0.2.1"}@authz | 192.0.2.1
+		1 order put:identifier.type="ip"@authz | .
+		1 order put:identifier@authz | no name
+		1 order put:wildcard=true@authz | \*\.
+		1 order put:status="invalid"@authz | 'invalid'
+		1 order put:status="deactivated"@authz | 'deactivated'
+		1 order put:status="strange"@authz | 'strange'
+		1 order put:status@authz | authorization
+		1 order put:challenges@authz | nothing
+		1 order put:challenges=7@authz | nothing
+		1 order put:challenges=[7,null,{}]@authz | nothing
+		1 order put:challenges.0.url@authz | URL
+		1 order challenges: | nothing
+		1 order challenges:weird-99 | weird-99
+		1 order challenges:tls-alpn-01+dns-01 | tls-alpn-01, dns-01
+		0 done challenges:weird-99+http-01+weird-98
+		1 order html@authz | JSON
+		1 order problem-of:malformed,404@authz | 404
+		1 order authzs:twice | authorizations
+	END
+}
+
+@test "tokens" {
+	lies <<-'END'
+		1 order token:dots | token
+		1 order token:shell | token
+		1 order token:long | .
+		1 order token:empty | token
+		1 order token:missing | token
+		1 order token:newline | token
+		1 order token:short | token
+		1 order token:slash | token
+		1 order token:nul | .
+		1 order token:quote | token
+		1 order token:dot | token
+		1 order token:number | token
+		1 order token:utf8 | token
+		1 order token:percent | token
+		1 order token:blank | token
+		1 order token:list | token
+		0 done token:dash
+	END
+	[ ! -e /tmp/evil-token-of-many-letters ]
+	[ -z "$(find . -name 'evil*' -o -name '-rf*')" ]
+}
+
+@test "validations that fail" {
+	lies <<-'END'
+		1 finish authz-invalid | example.com: not validated by http-01: the file has another content
+		1 finish authz-invalid put:status="pending"@order | not validated by http-01
+		1 finish order-invalid | CAA forbids it
+		1 finish put:status="invalid"@order | invalid
+		1 finish put:status="invalid"@finalize | invalid
+		1 finish put:status="strange"@order | state
+		1 finish put:status@order | .
+		1 finish put:status=7@order | .
+		1 finish put:certificate@order | without a certificate
+		1 finish broken:truncated@order | JSON
+		1 finish html@order | JSON
+		1 finish problem-of:malformed,404@order | malformed
+		1 finish problem-of:malformed,400@challenge | malformed
+	END
+}
+
+@test "certificates that were not ordered" {
+	lies <<-'END'
+		1 finish cert:other-key | key
+		1 finish cert:other-names | not for
+		1 finish cert:more-names | also for
+		1 finish cert:fewer-names | not for
+		1 finish cert:expired | expired|valid
+		1 finish cert:future | valid
+		1 finish cert:empty | certificate
+		1 finish cert:html | certificate
+		1 finish cert:with-key | cert/
+		1 finish cert:order | .
+		1 finish cert:unrelated | .
+		1 finish cert:many | larger|certificates
+		1 finish cert:eleven | certificates
+		1 finish cert:leaf-only | .
+		1 finish cert:twice | .
+		1 finish cert:issuer-only | .
+		1 finish cert:half | .
+		1 finish cert:pem-garbage | .
+		1 finish cert:crl | .
+		1 finish cert:pkcs7 | .
+		1 finish cert:csr | .
+		1 finish cert:trusted | .
+		1 finish cert:nul | .
+		1 finish html@cert | .
+		1 finish no-content@cert | .
+		1 finish problem-of:unauthorized@cert | unauthorized
+		0 done cert:crlf
+		0 done cert:short
+	END
+}
+
+@test "certificates with more around them" {
+	lies <<-'END'
+		0 done cert:with-root
+		1 finish cert:text | .
+	END
+}
+
+@test "other chains" {
+	CA_LINES=$'ca_validation = "http-01"\nca_preferred_chain = "No Such Root"'
+	lies <<-'END'
+		0 done alternates:good | No Such Root
+		0 done alternates:bad | No Such Root
+		0 done alternates:many | No Such Root
+		0 done alternates:http | No Such Root
+		0 done alternates:html | No Such Root
+		0 done alternates:self | No Such Root
+	END
+}
+
+@test "dns-01, and challenges with other members" {
+	CA_LINES="ca_validation = 'dns-01'"
+	lies <<-'END'
+		0 done
+		1 order token:dots | token
+		1 order challenges:http-01 | http-01
+		1 order challenges:dns-account-01+tls-alpn-01 | dns-account-01
+		0 done challenges:dns-persist-01+dns-account-01+dns-01
+	END
+}
+
+@test "profiles" {
+	CA_LINES=$'ca_validation = "http-01"\nca_preferred_acme_profile = "shortlived"'
+	lies <<-'END'
+		0 done profiles:classic+shortlived
+		0 done profiles:classic | no profile 'shortlived'
+		0 done profiles:shortlived problem-of:invalidProfile,400@new-order#1 | without the profile
+		1 order profiles:shortlived problem-of:invalidProfile,400@new-order | invalidProfile
+	END
+}
+
+@test "something else than TLS" {
+	for kind in garbage http close; do
+		mkdir "$kind"
+		(cd "$kind" && lie "75 account connect:$kind | dir: ")
+	done >says
+	cat says
+	[ ! -s says ]
+}
