@@ -141,12 +141,12 @@ until_file() {
 	[ "$output" = --serial_bump,example.com, ]
 	[ "$(cat log)" = $'one -x y --serial_bump example.com\nblank --serial_bump example.com' ]
 	# The test tree below the site has the same commands, and its own zones.
-	mkdir -p t/certs
-	touch t/.staging
-	ln -s ../conf.d t/conf.d
+	mkdir -p certs/.test
+	touch certs/.test/.staging
+	ln -s ../../conf.d certs/.test/conf.d
 	rm log
-	run -0 sslm-dnspush -q -C t b.example
-	[ "$(cat t/log)" = $'one -x y --serial_bump b.example\nblank --serial_bump b.example' ]
+	run -0 sslm-dnspush -q -C certs/.test b.example
+	[ "$(cat certs/.test/log)" = $'one -x y --serial_bump b.example\nblank --serial_bump b.example' ]
 }
 
 @test "no shell comes near a command" {
