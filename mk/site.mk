@@ -66,7 +66,7 @@ endef
 
 define begin
 $(lock); bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
-for f in .due .status .exit .ask .dns .seen .persist; do \
+for f in .due .status .exit .want .ask .dns .seen .persist; do \
 	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
 		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
 	fi; \
@@ -129,6 +129,13 @@ fi; \
 [ ! -s certs/.due ] || $(make) issue || bad=1
 endef
 
+# Those that were due and have nothing to show for it; what has, is installed.
+define summary
+while read -r s; do \
+	[ -e "certs/$$s/next/bundle.pem" ] || { echo "sslm: $$s is not renewed" >&2; bad=1; }; \
+done <certs/.want
+endef
+
 # Whatever an earlier run could not withdraw, or tell the name server, too.
 define withdraw
 [ ! -e certs/.challenges ] || sslm-challenge -d -q || bad=1; \
@@ -157,18 +164,19 @@ ifdef DRY
 renew keys copy csr cert: due
 else
 renew:
-	+@$(begin); : >certs/.due; \
+	+@$(begin); : >certs/.want; \
 	$(due); was=$$?; \
 	if [ -s certs/.ask ]; then \
 		sslm-acme window -q -i certs/.ask || bad=1; $(due); was=$$?; \
 	fi; \
 	[ $$was -lt 2 ] || bad=1; \
 	if [ -s certs/.due ]; then \
+		cp certs/.due certs/.want; \
 		sslm-conf -g -i certs/.due -o certs/.due -m "$$SSLM_MK" || bad=1; \
 		sslm-next $(if $(FORCE),-a,-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
 		$(obtain); \
 	fi; \
-	$(withdraw); $(call install); $(end)
+	$(withdraw); $(call install); $(summary); $(end)
 
 ## keys: a new next, and its key
 keys:

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 enum {
-	TRIES = 5,		/* of one request */
+	TRIES = 5,		/* of one request, */
+	NONCE_TRIES = 10,	/* where a nonce was refused */
 	PATIENCE = 60,		/* seconds to wait for a CA that is busy */
 	NONCE_MAX = 256,	/* octets */
 	NONCES = 100,		/* that are kept */
@@ -65,7 +66,7 @@ acme_open(struct acme *a, const struct step_options *opt, size_t names)
 	char *anchors = NULL;
 	const char *key;
 
-	*a = (struct acme){.deadline = time(NULL) + CONVERSATION};
+	*a = (struct acme){.deadline = time(NULL) + CONVERSATION + (time_t)names};
 	site_load_conf(&a->site, NULL);
 	a->ca = cainfo_find(&a->site, opt->ca);
 	if (a->ca == NULL || a->ca->kind != CA_ACME)
@@ -233,14 +234,14 @@ sign_and_send(struct acme *a, struct acme_req *r)
 static int64_t
 again_in(const struct acme *a, const struct acme_req *r)
 {
-	int64_t wait = (int64_t)200 << (2 * (r->tries - 1));	/* 0.2 s, 0.8 s, 3.2 s ... */
+	int64_t wait = (int64_t)200 << (2 * (r->tries < TRIES ? r->tries - 1 : TRIES));	/* 0.2 s, 0.8 s, 3.2 s ... */
 
-	if (r->tries == TRIES)
+	if (problem_is(r, "badNonce"))
+		return r->tries < NONCE_TRIES ? 0 : -1;
+	if (r->tries >= TRIES)
 		return -1;
 	if (r->h.status == 0)
 		return r->h.again && r->tries < 4 ? wait : -1;
-	if (problem_is(r, "badNonce"))
-		return 0;
 	if (r->h.status == 429 || r->h.status == 503) {
 		if (r->h.retry_after >= 0)
 			wait = (int64_t)r->h.retry_after * 1000;
@@ -428,7 +429,7 @@ acme_pause(struct acme *a, unsigned *n, long retry_after)
 
 	for (unsigned i = 0; i < *n && ms < PAUSE_MAX_MS; i++)
 		ms += ms / 4;
-	if (retry_after > 0)
+	if (ms < (int64_t)retry_after * 1000)
 		ms = (int64_t)retry_after * 1000;
 	if (ms > PATIENCE * 1000)
 		ms = PATIENCE * 1000;

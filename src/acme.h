@@ -156,7 +156,7 @@ struct acme_req {
 	int64_t not_before;	/* ms, of a retry */
 };
 
-enum { CONVERSATION = 900 };	/* seconds, at most, that one may take */
+enum { CONVERSATION = 100 };	/* seconds, at most, that one may take; and one for each name */
 
 /* Read the site's configuration, find the CA of that name and where its account
  * is.  names is how many identifiers the work is about; more of them allow more
@@ -199,13 +199,14 @@ void acme_keep_nonce(struct acme *a, const char *nonce);
  * quietly. */
 json_t *acme_get(struct acme *a, const char *url, struct http_req *h, bool quiet);
 
-/* Sleep before the next look at what is under way, the nth: shortly at first, and
- * as long as the CA says.  False when the time is over. */
+/* Sleep before the next look at what is under way, the nth: shortly at first, longer
+ * each time, and at least as long as the CA says.  False when the time is over. */
 bool acme_pause(struct acme *a, unsigned *n, long retry_after);
 
 /* ---- problem.c: what a CA says ---------------------------------------------- */
 
-/* Is this a URL that may be asked: https, of printable characters, not too long? */
+/* Is this a URL that may be asked: https, of printable characters, not too long, and
+ * nobody's name in it? */
 bool url_ok(const char *url);
 
 /* The string, URL (complained of if it is not such) or array at key; or NULL. */

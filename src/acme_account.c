@@ -59,7 +59,7 @@ make_dirs(const struct acme *a)
 static char *
 find_jwk(const struct acme *a, const char *path)
 {
-	const char *host = a->url + strlen("https://");
+	const char *server = a->url + strlen("https://");
 	char *pattern, *found;
 	struct stat st;
 	glob_t g;
@@ -68,12 +68,11 @@ find_jwk(const struct acme *a, const char *path)
 		die(EX_PERM, "cannot find '%s':", path);
 	if (!S_ISDIR(st.st_mode))
 		return xstrdup(path);
-	pattern = xasprintf("accounts/%.*s/directory/*/private_key.json",
-	    (int)strcspn(host, "/"), host);
+	pattern = xasprintf("accounts/%s/*/private_key.json", server);
 	if (chdir(path) == -1)
 		die(EX_PERM, "cannot go to '%s':", path);
 	if (glob(pattern, GLOB_NOSORT, NULL, &g) != 0 || g.gl_pathc < 1)
-		die(EX_PERM, "'%s' has no account at %.*s", path, (int)strcspn(host, "/"), host);
+		die(EX_PERM, "'%s' has no account at %s", path, server);
 	if (g.gl_pathc > 1)
 		die(EX_PERM, "'%s' has %zu accounts there; name the private_key.json of one", path,
 		    g.gl_pathc);
@@ -148,43 +147,56 @@ deactivate(struct acme *a)
 	return ret;
 }
 
+/* Tell the CA of the new key; true if it took it.  The complaint is the caller's. */
+static bool
+change_key(struct acme *a, const char *key, const char *next, struct acme_req *r)
+{
+	struct jws *j = jws_open(key, 'n', next);
+	char *inner = jws_ask(j, "rollover %s %s", acme_need(a, "keyChange"), a->account);
+	bool ok;
+
+	*r = (struct acme_req){.url = acme_need(a, "keyChange"), .payload = inner};
+	acme_post(a, r, 1);
+	ok = r->h.status == 200;
+	r->payload = NULL;
+	free(inner);
+	jws_close(j);
+	return ok;
+}
+
+/* Does the CA know the account by this key already? */
+static bool
+known_by(struct acme *a, const char *key)
+{
+	jws_close(a->jws);
+	a->jws = jws_open(key, '\0', NULL);
+	return account_register(a, true) == EX_YES;
+}
+
 /*
  * Another key for the account (RFC 8555, 7.3.5).  The new one is on disk before
  * the CA hears of it, and takes the place of the old one after.  If a run was
- * killed in between, the account itself tells which of them the CA knows.
+ * killed in between, the CA knows one of them and refuses the other.
  */
 static int
 roll_key(struct acme *a)
 {
-	char *key = acme_key_path(a), *next = xasprintf("%s/next.pem", a->dir), *inner, *body;
-	struct acme_req r = {0};
-	struct jws *j;
+	char *key = acme_key_path(a), *next = xasprintf("%s/next.pem", a->dir);
+	bool had = access(next, F_OK) == 0;
+	struct acme_req r;
 	int ret = EX_YES;
 
-	if (access(next, F_OK) == 0) {
-		a->jws = jws_open(next, '\0', NULL);
-		ret = account_register(a, true);
-		goto known;
-	}
 	acme_use_account(a);
-	new_key(next);
-	j = jws_open(key, 'n', next);
-	inner = jws_ask(j, "rollover %s %s", acme_need(a, "keyChange"), a->account);
-	jws_close(j);
-	body = xstrdup(inner);
-	r.url = acme_need(a, "keyChange");
-	r.payload = body;
-	acme_post(a, &r, 1);
-	if (r.h.status != 200) {
+	if (!had)
+		new_key(next);
+	if (!change_key(a, key, next, &r)) {
 		ret = problem_complain(&r, "the key is not changed");
-		if (unlink(next) == -1)
+		if (had && ret == EX_PERM && known_by(a, next))
+			ret = EX_YES;
+		else if (!had && ret == EX_PERM && unlink(next) == -1)
 			complain("cannot remove '%s':", next);
 	}
-	r.payload = NULL;
 	acme_free(&r);
-	free(body);
-	free(inner);
-known:
 	if (ret == EX_YES && out_rename(next, key) == -1)
 		ret = EX_TEMP;
 	free(next);

@@ -11,8 +11,7 @@
 
 enum {
 	FRESH = 60,		/* seconds; older nonces are not worth a try */
-	LOOK_CLOSER = 5,	/* seconds until the authorizations are asked for */
-	VALIDATION = 300	/* seconds that a CA may take to validate */
+	LOOK_CLOSER = 5		/* seconds until the authorizations are asked for */
 };
 
 static const char PEM_CHAIN[] = "application/pem-certificate-chain";
@@ -109,7 +108,7 @@ static noreturn void
 invalid(struct acme *a, struct order *o, const struct acme_req *r)
 {
 	const json_t *error = json_object_get(r->json, "error");
-	char *text = problem_text(error);
+	char *text = r->h.status == 200 ? problem_text(error) : problem_of(r);
 	size_t bad = complain_of_invalid(a, o);
 
 	if (json_is_object(error) || bad == 0)
@@ -152,7 +151,7 @@ wait_while(struct acme *a, struct order *o, enum state old, struct acme_req *r, 
 	long retry = r->h.retry_after;
 
 	for (;;) {
-		if (time(NULL) > begin + VALIDATION || !acme_pause(a, &pauses, retry))
+		if (!acme_pause(a, &pauses, retry))
 			die(EX_TEMP, "%s: the order is still %s after %ld s%s%s", o->set,
 			    old == PENDING ? "pending" : "processing", (long)(time(NULL) - begin),
 			    why != NULL ? ": " : "", why != NULL ? why : "");
@@ -223,8 +222,10 @@ complete(struct acme *a, struct order *o, struct acme_req *r)
 		invalid(a, o, r);
 	if (s != VALID)
 		die(EX_TEMP, "%s: the order went back to an earlier state", o->set);
-	if (json_url(r->json, "certificate") == NULL)
+	if (json_url(r->json, "certificate") == NULL) {
+		complain("%s: the CA's valid order is without a certificate", o->set);
 		lost(o, "a valid order without a certificate", EX_PERM);
+	}
 }
 
 /* ---- the certificate --------------------------------------------------------------- */

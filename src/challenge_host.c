@@ -16,6 +16,8 @@
 
 enum { SECONDS = 120 };
 
+static const char from[] = "--files-from=" LIST, tree[] = ROOT "/";
+
 char *
 web_root(const struct site *site, const char *host)
 {
@@ -137,9 +139,9 @@ host_web(const char *host, const char *root, const struct web_file *f, size_t n)
 	/* An argument that is missing here is removed there. */
 	r = run(f[0].content != NULL ?
 	    (const char *[]){"rsync", "-ptOs", "--no-implied-dirs", "--mkpath", "--chmod=D755,F644",
-		"--timeout=30", "-e", SSH, "--files-from=" LIST, ROOT "/", to, NULL} :
+		"--timeout=30", "-e", SSH, from, tree, to, NULL} :
 	    (const char *[]){"rsync", "-s", "--no-implied-dirs", "--existing", "--delete-missing-args",
-		"--timeout=30", "-e", SSH, "--files-from=" LIST, ROOT "/", to, NULL}, SECONDS);
+		"--timeout=30", "-e", SSH, from, tree, to, NULL}, SECONDS);
 	free(to);
 	free(dir);
 	unstage();

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct zone {
 	char *name;
@@ -262,6 +263,20 @@ publish_host(struct session *s, const char *host, const char *root, const struct
 		printf("%s: %zu file%s\n", here ? "localhost" : host, placed, placed == 1 ? "" : "s");
 }
 
+/* Where the web roots are; NULL after a complaint. */
+static char *
+root_of(const struct site *site, const char *host)
+{
+	char *root = web_root(site, host);
+
+	if (root != NULL && strcmp(host, HERE) == 0 && access(root, X_OK) == -1) {
+		complain("%s: [web] server_dir '%s':", SITE_CONF, root);
+		free(root);
+		return NULL;
+	}
+	return root;
+}
+
 static void
 publish_web(struct session *s, const struct web_file *f, size_t n)
 {
@@ -270,7 +285,7 @@ publish_web(struct session *s, const struct web_file *f, size_t n)
 	char **root = xreallocarray(NULL, hosts.n, sizeof(*root));
 
 	for (size_t h = 0; h < hosts.n; h++) {
-		root[h] = go ? web_root(&s->site, hosts.w[h]) : NULL;
+		root[h] = go ? root_of(&s->site, hosts.w[h]) : NULL;
 		go = root[h] != NULL;
 	}
 	if (!go)

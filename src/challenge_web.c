@@ -14,17 +14,18 @@
 static int
 step(int at, const char *name, bool make)
 {
-	int fd, why;
+	int fd = -1, why;
 	mode_t was;
+	bool ok = true;
 
 	if (make) {
 		/* The right mode from birth: a killed run leaves none that is wrong. */
 		was = umask(022);
-		if (mkdirat(at, name, 0755) == 0 && fsync(at) == -1)
-			make = false;
+		ok = mkdirat(at, name, 0755) == -1 ? errno == EEXIST : fsync(at) == 0;
 		umask(was);
 	}
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (ok)
+		fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	why = errno;
 	close(at);
 	errno = why;
@@ -49,8 +50,10 @@ token_dir(const char *root, const char *group, bool make)
 		if (*at != '\0' && (errno == ELOOP || errno == ENOTDIR))
 			complain("'%s' of '%s/%s' is not a directory, or is a link", at, root,
 			    group);
-		else
+		else if (*at != '\0')
 			complain("cannot open '%s' of '%s/%s':", at, root, group);
+		else
+			complain("cannot open directory '%s':", root);
 		errno = why == ENOENT ? EIO : why;
 	}
 	return fd;

@@ -17,6 +17,8 @@
 enum {
 	SOCKETS = 200,		/* at the same time */
 	TCP_WAIT = 3000,	/* milliseconds for all of it */
+	UDP_ODD = 100,		/* what is looked at that is no answer; then it is TCP's turn, */
+	TCP_ODD = 8,		/* where no stranger can put it in */
 	LENGTH = 2,		/* octets before a message by TCP */
 	MESSAGE_MAX = 65535
 };
@@ -30,7 +32,8 @@ struct job {
 	int fd;
 	bool tcp;
 	bool cut;		/* a truncated answer has come */
-	bool odd;		/* something has come that is no answer */
+	bool odd;		/* something has come that is no answer, */
+	unsigned nodd;		/* so often by UDP, or by TCP */
 	bool closed;		/* nobody listens for UDP */
 	unsigned tries;
 	int64_t until;		/* of this try */
@@ -45,6 +48,8 @@ struct batch {
 	struct pollfd fd[SOCKETS];
 	size_t live, room;	/* jobs at work, and how many there may be */
 	int64_t end;
+	struct dns_query *q;
+	size_t next;		/* of q: the first that is not begun */
 	struct dns_addr *dead;	/* servers that are not asked again */
 	size_t ndead;
 	uint8_t buf[MESSAGE_MAX];
@@ -77,6 +82,16 @@ end(struct job *j, enum dns_fate fate, const char *why)
 	j->q->why = why;
 }
 
+/* Has a server answered any of the questions? */
+static bool
+has_answered(const struct batch *b, const struct dns_addr *a)
+{
+	for (size_t i = 0; i < b->next; i++)
+		if (b->q[i].fate == DNS_ANSWER && dns_addr_same(&b->q[i].server, a))
+			return true;
+	return false;
+}
+
 static void
 give_up(struct batch *b, struct job *j)
 {
@@ -88,7 +103,7 @@ give_up(struct batch *b, struct job *j)
 		why = "sends nothing that answers the question";
 	else if (j->closed)
 		why = "refuses the connection";
-	if (!j->cut && !j->odd) {
+	if (!j->cut && !j->odd && !has_answered(b, &j->q->server)) {
 		b->dead = xreallocarray(b->dead, b->ndead + 1, sizeof(*b->dead));
 		b->dead[b->ndead++] = j->q->server;
 	}
@@ -126,6 +141,7 @@ try_tcp(struct batch *b, struct job *j)
 	hang_up(j);
 	j->tcp = true;
 	j->sent = j->got = 0;
+	j->nodd = 0;
 	if ((j->fd = dial(b, j, SOCK_STREAM)) == -1) {
 		if (errno == EMFILE)
 			give_up(b, j);
@@ -158,6 +174,19 @@ try_next(struct batch *b, struct job *j)
 		try_tcp(b, j);
 }
 
+/* Something has come that is no answer. */
+static void
+pass_over(struct batch *b, struct job *j)
+{
+	j->odd = true;
+	if (++j->nodd < (j->tcp ? TCP_ODD : UDP_ODD))
+		return;
+	if (j->tcp)
+		give_up(b, j);
+	else
+		try_tcp(b, j);
+}
+
 /* A message has come. */
 static void
 take(struct batch *b, struct job *j, const uint8_t *p, size_t len)
@@ -165,13 +194,13 @@ take(struct batch *b, struct job *j, const uint8_t *p, size_t len)
 	ldns_pkt *answer = NULL;
 
 	if (!dns_is_answer(j->out + LENGTH, j->len, p, len)) {
-		j->odd = true;
+		pass_over(b, j);
 	} else if (dns_is_cut(p) && !j->tcp) {
 		j->cut = true;
 		try_tcp(b, j);
 	} else if (dns_is_cut(p) || ldns_wire2pkt(&answer, p, len) != LDNS_STATUS_OK ||
 	    answer == NULL) {
-		j->odd = true;
+		pass_over(b, j);
 	} else {
 		j->q->answer = answer;
 		end(j, DNS_ANSWER, NULL);
@@ -311,15 +340,15 @@ void
 dns_ask(struct dns_query *q, size_t n, int64_t until)
 {
 	struct batch *b = xmalloc(sizeof(*b));
-	size_t next = 0;
 
-	b->live = b->ndead = 0;
+	b->q = q;
+	b->next = b->live = b->ndead = 0;
 	b->room = SOCKETS;
 	b->dead = NULL;
 	b->end = until;
-	while ((next < n || b->live > 0) && dns_now() < b->end) {
-		while (next < n && b->live < b->room && begin(b, &q[next]))
-			next++;
+	while ((b->next < n || b->live > 0) && dns_now() < b->end) {
+		while (b->next < n && b->live < b->room && begin(b, &q[b->next]))
+			b->next++;
 		if (b->live > 0) {
 			wait_for(b);
 			work(b);
@@ -327,9 +356,9 @@ dns_ask(struct dns_query *q, size_t n, int64_t until)
 	}
 	for (size_t i = 0; i < b->live; i++)
 		give_up(b, &b->job[i]);
-	for (; next < n; next++) {
-		q[next].fate = DNS_SILENT;
-		q[next].why = "was not asked, for the time was over";
+	for (; b->next < n; b->next++) {
+		q[b->next].fate = DNS_SILENT;
+		q[b->next].why = "was not asked, for the time was over";
 	}
 	free(b->dead);
 	free(b);

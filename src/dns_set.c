@@ -197,9 +197,12 @@ dns_beyond(const ldns_pkt *answer, const char *owner, const struct dns_set *set)
 			;
 		if (i < set->n)
 			continue;
-		if ((text = ldns_rr2str(has)) != NULL)
-			text[strcspn(text, "\n")] = '\0';
-		return text != NULL ? text : xstrdup("one that cannot be shown");
+		if ((text = ldns_rr2str(has)) == NULL)
+			return xstrdup("one that cannot be shown");
+		text[strcspn(text, "\n")] = '\0';
+		for (char *tab = text; (tab = strchr(tab, '\t')) != NULL;)
+			*tab = ' ';
+		return text;
 	}
 	return NULL;
 }

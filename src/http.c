@@ -290,6 +290,9 @@ settle(struct http *h, struct http_req *r, CURLcode code)
 	} else if (w->too_big || code == CURLE_FILESIZE_EXCEEDED) {
 		snprintf(r->why, sizeof(r->why), "the answer is larger than an answer may be");
 		r->wrong = true;
+	} else if (code == CURLE_OUT_OF_MEMORY) {
+		/* What libcurl says of a line of the header that is too long, too. */
+		snprintf(r->why, sizeof(r->why), "no memory for the answer's header");
 	} else {
 		snprintf(r->why, sizeof(r->why), "%s",
 		    w->error[0] != '\0' ? w->error : curl_easy_strerror(code));

@@ -52,7 +52,7 @@ static const struct conf_key primary_keys[] = {
     {NULL, WANT_DEAD, 0, 0, 0}};
 
 /* Public resolvers, where dns_xtra_ns does not say which. */
-#define RESOLVER(text, then) {.type = TOML_STRING, .str = text, .len = sizeof(text) - 1, .next = then}
+#define RESOLVER(text, then) {.type = TOML_STRING, .str = (text), .len = sizeof(text) - 1, .next = (then)}
 static struct toml resolvers[] = {
     RESOLVER("1.1.1.1", &resolvers[1]),
     RESOLVER("8.8.8.8", &resolvers[2]),

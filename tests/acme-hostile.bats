@@ -295,7 +295,7 @@ teardown_file() { load acme; lab_stop; }
 		0 done token:dash
 	END
 	[ ! -e /tmp/evil-token-of-many-letters ]
-	run ! find . -name 'evil*' -o -name '-rf*'
+	[ -z "$(find . -name 'evil*' -o -name '-rf*')" ]
 }
 
 @test "validations that fail" {

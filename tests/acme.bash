@@ -172,7 +172,7 @@ ca_issued() { grep -c 'Issued certificate serial' "$LAB/pebble.log"; }
 ca_orders() { grep -c 'Added order' "$LAB/pebble.log"; }
 
 # ca_requests: the requests that pebble had, a line each: "METHOD /path".
-ca_requests() { sed -n 's|.* \(GET\|HEAD\|POST\) \(/[^ ]*\) -> calling handler.*|\1 \2|p' "$LAB/pebble.log"; }
+ca_requests() { sed -nE 's,.* (GET|HEAD|POST) (/[^ ]*) -> calling handler.*,\1 \2,p' "$LAB/pebble.log"; }
 
 # chall WORD JSON: tell challtestsrv, e.g. chall set-txt '{"host": "a.", "value": "b"}';
 # add-a, clear-a, set-default-ipv4, add-http01, set-servfail ... do the same.

@@ -78,7 +78,7 @@ lie_checks() {
 		[ ! -e $set/cert.pem ] || wrong "there is a cert.pem"
 		[ -s err ] || wrong "says nothing"
 	fi
-	if [ "$status" = 75 ] && grep -q '/new-order.201' "$ACME_LOG"; then
+	if [ "$status" = 75 ] && grep -q /authz/ "$ACME_LOG"; then
 		[ -e $set/order.json ] || wrong "forgets an order that can be gone on with"
 	fi
 	find certs -type f | grep -vE '^certs/\.acme/[^/]*/(privkey\.pem|account\.json)$' |

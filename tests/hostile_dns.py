@@ -64,6 +64,9 @@ UDP = {
     "qr": lambda q: message(q, flags=0x0400, records=[txt(b"v")]),
     "opcode": lambda q: message(q, flags=0xA400, records=[txt(b"v")]),
     "noquestion": lambda q: message(q, rcode=2, asked=b""),
+    "questions": lambda q: (m := message(q, asked=2 * question(q), records=[txt(b"v")]))[:5]
+    + b"\2"
+    + m[6:],
     "garbage": garbage,
     "empty": lambda q: b"",
     "short": lambda q: right(q)[:-3],
@@ -86,8 +89,8 @@ UDP = {
     "beyond": lambda q: message(q, records=[txt(b"v"), txt(b"\x1b[2Jw")]),
     "elsewhere": lambda q: message(q, records=[txt(b"v", owner=b"\1x\0")]),
 }
-# By UDP all of these say TC.
-TCP = ("tcpright", "tcpbig", "tcpslow", "tcpsilent", "tcpclose", "tcphalf", "tcpid", "tcpflood", "tcpcut", "tcpnone")
+# By UDP all of these but the first say TC.
+TCP = ("tcponly", "tcpright", "tcpbig", "tcpslow", "tcpsilent", "tcpclose", "tcphalf", "tcpid", "tcpflood", "tcpcut", "tcpnone")
 
 
 def read(s, n):
@@ -104,7 +107,7 @@ def tcp_answer(s, mode):
     q = read(s, struct.unpack("!H", read(s, 2))[0])
     good = right(q)
     framed = struct.pack("!H", len(good)) + good
-    if mode == "tcpright":
+    if mode in ("tcpright", "tcponly"):
         s.sendall(framed)
     elif mode == "tcpbig":
         # 65535 octets, the right one not among them.
@@ -156,16 +159,22 @@ def serve(s, mode, addr):
     stray.bind((addr, 0))
     more = mode.endswith("+")
     mode = mode.rstrip("+")
+    turn = 0
     while True:
         q, peer = s.recvfrom(4096)
-        if mode == "silent":
+        turn += 1
+        if mode in ("silent", "tcponly") or (mode == "second" and turn == 1):
             continue
         if mode == "port":
             stray.sendto(right(q), peer)
         elif mode in TCP:
             s.sendto(message(q, flags=0x8600), peer)
+        elif mode == "late":
+            threading.Timer(0.6, s.sendto, (right(q), peer)).start()
+        elif mode == "second":
+            s.sendto(right(q), peer)
         elif mode == "many":
-            for _ in range(50):
+            for _ in range(200):
                 s.sendto(garbage(q), peer)
         else:
             s.sendto(UDP[mode](q), peer)

@@ -148,6 +148,9 @@ web=conf.d/example.com/web-ec
 	    prod_cert_dir=/etc/ssl-mgr/prod-certs logdir=/var/log/ssl-mgr; do
 		[ "$(sslm-conf -p "${kv%%=*}")" = "${kv#*=}" ]
 	done
+	[ "$(sslm-conf -p dns_xtra_ns | xargs)" = "1.1.1.1 8.8.8.8 9.9.9.9 208.67.222.222" ]
+	sed -i '1i dns_xtra_ns = []' conf.d/ssl-mgr.conf
+	[ -z "$(sslm-conf -p dns_xtra_ns)" ]
 }
 
 @test "an unknown key is a warning with its place and what was meant" {

@@ -1,5 +1,5 @@
 setup() {
-	load helper; load dns; workdir
+	load helper; load site; load dns; workdir
 	port=$(free_port)
 }
 
@@ -48,7 +48,7 @@ one_lags() {
 seen() {
 	local _
 	for _ in $(seq 200); do
-		! grep -q "$2" "$1" || return 0
+		if grep -q "$2" "$1"; then return 0; fi
 		sleep 0.05
 	done
 	cat "$1"
@@ -160,8 +160,8 @@ $(tail -1 z)" ]
 	lines >z
 	run -1 sslm-nscheck -p "$port" -o out <z
 	[ "${#lines[@]}" = 2 ]
-	[[ $output == *"ns1.example.com (127.0.0.2#$port) has another record: "*TXT*'"two"'* ]]
-	[[ $output == *"ns2.example.com (127.0.0.3#$port) has another record: "*TXT*'"two"'* ]]
+	[[ $output == *"ns1.example.com (127.0.0.2#$port) has another record: _acme-challenge.a.example.com. 60 IN TXT "'"two"'* ]]
+	[[ $output == *"ns2.example.com (127.0.0.3#$port) has another record: _acme-challenge.a.example.com. 60 IN TXT "'"two"'* ]]
 	tail -1 z | cmp - out
 	run -0 sslm-nscheck -s -p "$port" <z
 	echo '_acme-challenge.a.example.com. TXT "two"' >>z
@@ -234,6 +234,26 @@ $(tail -1 z)" ]
 	run -0 sslm-nscheck -p "$port" <z
 }
 
+@test "the zone of a name is that of its group, and the group of the CAs is none" {
+	site
+	printf '[[dns_primary]]\ndomain = "*"\nserver = "127.0.0.2"\nport = %d\n' "$port" \
+	    >>conf.d/ssl-mgr.conf
+	dns_zone example.com '@ NS ns1' 'ns1 A 127.0.0.2' 'x.sub TXT "one"' >example.com.zone
+	dns_zone sub.example.com '@ NS nowhere' 'x TXT "one"' >sub.example.com.zone
+	dns_zone example.ca '@ NS ns1.example.com.' 'x TXT "one"' >example.ca.zone
+	knot_start first 127.0.0.2 "$port" example.com.zone example.ca.zone
+	run -0 sslm-nscheck -p "$port" <<<'x.sub.example.com. TXT "one"'
+	run -0 sslm-nscheck -p "$port" <<<'x.example.ca. TXT "one"'
+	# Whoever has a zone of its own in there says so.
+	dns_stop first
+	knot_start first 127.0.0.2 "$port" example.com.zone sub.example.com.zone
+	run -0 sslm-nscheck -p "$port" <<<'x.sub.example.com. TXT "one"'
+	printf '[[dns_primary]]\ndomain = "sub.example.com"\nserver = "127.0.0.2"\nport = %d\n' \
+	    "$port" >>conf.d/ssl-mgr.conf
+	run -1 sslm-nscheck -p "$port" <<<'x.sub.example.com. TXT "one"'
+	[[ $output == *"'nowhere.sub.example.com'"* ]]
+}
+
 @test "a name server without an address is a fault that names it" {
 	conf
 	example '@ NS nowhere' '_acme-challenge.a TXT "one"' >example.com.zone
@@ -244,21 +264,32 @@ $(tail -1 z)" ]
 }
 
 @test "a server that there is no way to does not count beside one that answers" {
-	run python3 -c 'import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).connect(("2001:db8::1", 53))'
-	[ "$status" -ne 0 ] || skip "this machine has a route to 2001:db8::1"
+	unshare -n true 2>/dev/null || skip "cannot have a network without a way out"
 	conf
-	dns_zone example.com '@ NS ns1' '@ NS ns2' 'ns1 A 127.0.0.2' 'ns2 AAAA 2001:db8::1' \
-	    'x TXT "one"' >example.com.zone
+	dns_zone example.com '@ NS ns1' '@ NS ns2' 'ns1 A 127.0.0.2' 'ns2 A 192.0.2.1' \
+	    'ns2 AAAA 2001:db8::1' 'x TXT "one"' >example.com.zone
+	cat >inside <<-'END'
+	ip link set lo up
+	. "$TOP/tests/dns.bash"
 	knot_start first 127.0.0.2 "$port" example.com.zone
-	run -0 sslm-nscheck -p "$port" <<<'x.example.com. TXT "one"'
-	[ "$output" = "sslm-nscheck: ns2.example.com (2001:db8::1#$port) does not count: it cannot be reached from here" ]
-	run -0 sslm-nscheck -q -p "$port" <<<'x.example.com. TXT "one"'
+	sslm-nscheck "$@" -p "$port" <<<'x.example.com. TXT "one"'
+	status=$?
+	dns_stop_all
+	exit $status
+	END
+	export port
+	run -0 unshare -n bash inside
+	[ "${#lines[@]}" = 2 ]
+	for a in 192.0.2.1 2001:db8::1; do
+		[[ $output == *"ns2.example.com ($a#$port) does not count: it cannot be reached from here"* ]]
+	done
+	run -0 unshare -n bash inside -q -w 5
 	[ -z "$output" ]
-	sed -i '/127.0.0.2/d; /NS ns1/d' example.com.zone
-	dns_stop first
-	knot_start first 127.0.0.2 "$port" example.com.zone
-	run -1 sslm-nscheck -p "$port" <<<'x.example.com. TXT "one"'
+	# Not if there is no other.
+	sed -i '/NS ns1/d' example.com.zone
+	run -1 unshare -n bash inside
 	[[ $output == *"2001:db8::1#$port) cannot be reached from here"* ]]
+	[[ $output == *"192.0.2.1#$port) cannot be reached from here"* ]]
 }
 
 @test "resolvers of dns_xtra_ns are asked with -w, and only warn" {
@@ -281,6 +312,11 @@ $(tail -1 z)" ]
 	[[ $output == *"the resolver 127.0.0.9#$port refuses the connection"* ]]
 	run -0 sslm-nscheck -q -w 1 -p "$port" <z
 	[ -z "$output" ]
+	# One that is down is not waited for.
+	sed -i "s/^dns_xtra_ns.*/dns_xtra_ns = '127.0.0.9#$port'/" conf.d/ssl-mgr.conf
+	began=$EPOCHSECONDS
+	run -0 sslm-nscheck -w 60 -p "$port" <z
+	[ $((EPOCHSECONDS - began)) -le 5 ]
 }
 
 @test "dns_check_delay, if it is set, is the least time that -w takes" {
@@ -303,6 +339,14 @@ $(tail -1 z)" ]
 	[ -z "$output" ]
 	run -1 unshare -m sh -c 'mount --bind resolv.conf /etc/resolv.conf && sed s/one/two/ z | sslm-nscheck'
 	[[ $output == *"ns1.example.com (127.0.0.77) lacks: x.example.com. TXT "* ]]
+}
+
+@test "on a terminal the progress is one line, which is gone in the end" {
+	one_lags
+	lines >z
+	run -75 script -qec "sslm-nscheck -w 1 -p $port <z" /dev/null
+	[[ $output == *$'\r'"sslm-nscheck: "?"s: 1 of 2 sets wait for ns2.example.com (127.0.0.3#$port)"$'\e[K'* ]]
+	[[ $output == *$'\r\e[Ksslm-nscheck: ns2.example.com'*"lacks: "* ]]
 }
 
 @test "lines that are not records are told with their number, and nothing is asked" {
@@ -368,7 +412,7 @@ told() {
 }
 
 @test "whatever a hostile server sends, it ends in time with a clear word" {
-	hostile right id name type class qr opcode noquestion garbage empty short header loop \
+	hostile right id name type class qr opcode noquestion questions garbage empty short header loop \
 	    forward length count string silent port servfail refused formerr rcode nxdomain lame \
 	    lacks other beyond elsewhere many tcpright tcpbig tcpslow tcpsilent tcpclose tcphalf \
 	    tcpid tcpflood tcpcut tcpnone
@@ -376,7 +420,7 @@ told() {
 	run -1 sslm-nscheck -p "$port" -o out <z
 	[ $((EPOCHSECONDS - began)) -le 15 ]
 	[ "$(cut -d. -f2 out | xargs)" = "right tcpright" ]
-	for m in id name type class qr opcode noquestion garbage empty short header loop forward \
+	for m in id name type class qr opcode noquestion questions garbage empty short header loop forward \
 	    length count string many; do
 		told $m "sends nothing that answers the question"
 	done
@@ -402,13 +446,18 @@ told() {
 }
 
 @test "what a forger sends before the right answer changes nothing" {
-	hostile id+ name+ type+ class+ qr+ opcode+ noquestion+ garbage+ empty+ short+ header+ loop+ \
-	    forward+ length+ count+ string+ many+ port+
+	hostile id+ name+ type+ class+ qr+ opcode+ noquestion+ questions+ garbage+ empty+ short+ header+ loop+ \
+	    forward+ length+ count+ string+ port+
 	began=$EPOCHSECONDS
 	run -0 sslm-nscheck -p "$port" -o out <z
 	[ -z "$output" ]
 	cmp z out
 	[ $((EPOCHSECONDS - began)) -le 5 ]
+}
+
+@test "packets that are lost or late, and a server without UDP" {
+	hostile second late tcponly
+	run -0 sslm-nscheck -p "$port" <z
 }
 
 @test "a primary that sends rubbish" {
