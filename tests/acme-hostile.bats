@@ -389,8 +389,38 @@ teardown_file() { load acme; lab_stop; }
 	END
 }
 
-@test "something else than TLS" {
-	for kind in garbage http close; do
+@test "dns-persist-01" {
+	CA_LINES="ca_validation = 'dns-persist-01'"
+	lies <<-'END'
+		0 done challenges:dns-persist-01
+		1 order challenges:dns-01+http-01 | dns-01, http-01
+		1 order challenges:dns-persist-01 put:challenges.0.issuer-domain-names@authz | issuer
+		1 order challenges:dns-persist-01 put:challenges.0.issuer-domain-names=[]@authz | issuer
+		1 order challenges:dns-persist-01 put:challenges.0.issuer-domain-names=[7]@authz | issuer
+		1 order challenges:dns-persist-01 put:challenges.0.issuer-domain-names=["a;b"]@authz | issuer
+		1 order challenges:dns-persist-01 put:challenges.0.issuer-domain-names=["a\"\nb"]@authz | issuer
+	END
+}
+
+@test "that a certificate replaces another is said once, if the CA does not like it" {
+	for refusal in '' already-replaced already-replaced:malformed,400; do
+		rm -rf site
+		mkdir site
+		cd site
+		lie "0 done ari $refusal"
+		mkdir certs/example.com/web/new
+		cp certs/example.com/web/next/{csr,privkey}.pem certs/example.com/web/new/
+		sslm-acme order -q -c liar -p certs/example.com/web/next certs/example.com/web/new
+		sslm-acme finish -c liar certs/example.com/web/new
+		orders=2
+		[ -z "$refusal" ] || orders=3
+		[ "$(grep -c /new-order "$ACME_LOG")" = "$orders" ]
+		cd ..
+	done
+}
+
+@test "something else than TLS, or not with this server" {
+	for kind in garbage http close old untrusted expired wrong-host; do
 		mkdir "$kind"
 		(cd "$kind" && lie "75 account connect:$kind | dir: ")
 	done >says

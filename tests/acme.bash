@@ -128,6 +128,7 @@ lab_stop() {
 #	CA_DNS=ADDRESS:PORT	pebble asks this server instead of challtestsrv
 #
 # A CA that is started again in the same lab has the same URL, but knows no account.
+# shellcheck disable=SC2120	# tests pass some
 ca_start() {
 	lab_open
 	lab_try 5 ca_ports "$@"
@@ -292,12 +293,12 @@ acme_site() {
 # ca_hostile [FAULT...]: a new CA with these faults (tests/hostile_faults.py); all of
 # a lab are one process.  Sets ACME_URL and ACME_LOG (its requests, a line each, as
 # tests/hostile_ca.py says).  $LAB/hostile/root.pem is the root of what it issues.
-# A fault connect:KIND is one of the connection, and takes a process of its own.
+# A fault connect:KIND is one of the connection, and takes a process of its own:
+# garbage, silence, http, close, old; untrusted, expired, wrong-host (its certificate).
 ca_hostile() {
 	lab_open
 	local dir how='' server=hostile
 	case ${1-} in connect:*) how=${1#connect:} server=hostile-$how ;; esac
-	mkdir -p "$LAB/hostile"
 	if [ ! -s "$LAB/$server.pid" ]; then
 		lab_try 5 hostile_port "$server" "$how"
 	fi
@@ -309,10 +310,23 @@ ca_hostile() {
 
 hostile_port() {
 	local port=$((RANDOM % 900 + 60000))
+	local tls=tls
 	mkdir -p "$LAB/$1"
 	echo "$port" >"$LAB/$1/port"
-	lab_serve "$1" "$port" python3 -B "$TOP/tests/hostile_ca.py" -l "$LAB_IP:$port" -t "$LAB/tls" \
+	case $2 in
+	untrusted|expired|wrong-host) hostile_cert "$2" && tls=$2 && set -- "$1" ;;
+	esac
+	lab_serve "$1" "$port" python3 -B "$TOP/tests/hostile_ca.py" -l "$LAB_IP:$port" -t "$LAB/$tls" \
 	    -d "$LAB/$1" ${2:+-c "$2"}
+}
+
+hostile_cert() {
+	case $1 in
+	untrusted) openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=tls \
+		-keyout "$LAB/$1.key" -out "$LAB/$1.pem" -addext "subjectAltName=IP:$LAB_IP" 2>/dev/null ;;
+	expired) lab_cert "$1" "IP:$LAB_IP" -days 0 ;;
+	wrong-host) lab_cert "$1" DNS:other.example,IP:192.0.2.1 ;;
+	esac
 }
 
 # ---- a site whose zones are served by knot; needs dns.bash too ---------------------
@@ -337,6 +351,7 @@ dns_zone_site() {
 	done
 	lab_try 5 dns_zone_knot
 	export DNS_PORT
+	# shellcheck disable=SC2119
 	CA_DNS=${CA_DNS:-$LAB_IP:$DNS_PORT} ca_start
 	acme_site dns-01 "$@"
 	{

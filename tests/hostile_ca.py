@@ -515,9 +515,10 @@ class Server(http.server.ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.connections, self.dir, self.cas = 0, path, {}
         self.issuer = Issuer(path)
-        self.where, self.connect = where, connect
+        self.where = where
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(tls + ".pem", tls + ".key")
+        self.connect = hostile_faults.connection(connect, self.tls)
         host, _, port = where.rpartition(":")
         super().__init__((host, int(port)), Handler)
 
@@ -542,7 +543,7 @@ def main():
     args.add_argument("-d", required=True)
     args.add_argument("-c")
     args = args.parse_args()
-    Server(args.l, args.t, args.d, hostile_faults.connection(args.c)).serve_forever()
+    Server(args.l, args.t, args.d, args.c).serve_forever()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import email.utils
 import gzip
 import json
 import re
+import ssl
 import time
 
 PROBLEM = "urn:ietf:params:acme:error:"
@@ -480,10 +481,11 @@ def window(f, req, reply):
 
 @fault("before", "new-order")
 def already_replaced(f, req, _):
-    """409, as long as the order says `replaces'."""
+    """As long as the order says `replaces'; or TYPE,STATUS instead."""
+    kind, _, code = (f.arg or "alreadyReplaced,409").partition(",")
     jws = json.loads(req.raw)
     asked = json.loads(f.ca.unb64(jws["payload"]))
-    return problem("alreadyReplaced", "was replaced", 409) if "replaces" in asked else None
+    return problem(kind, "the detail of " + kind, int(code)) if "replaces" in asked else None
 
 
 @fault("after", "dir")
@@ -512,8 +514,11 @@ def plain_http(sock):
 
 
 CONNECTIONS = {None: lambda sock: True, "garbage": garbage, "silence": silence, "http": plain_http,
-               "close": lambda sock: False}
+               "close": lambda sock: False, "old": lambda sock: True}
 
 
-def connection(name):
+def connection(name, tls):
+    if name == "old":
+        tls.set_ciphers("ALL:@SECLEVEL=0")
+        tls.minimum_version = tls.maximum_version = ssl.TLSVersion.TLSv1_1
     return CONNECTIONS[name]
