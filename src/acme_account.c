@@ -179,19 +179,20 @@ change_key(struct acme *a, const char *key, const char *next, struct acme_req *r
 	return ok;
 }
 
-/* Does the CA know the account by this key already? */
-static bool
+/* Does the CA know the account by this key already?  EX_YES, or why not. */
+static int
 known_by(struct acme *a, const char *key)
 {
 	jws_close(a->jws);
 	a->jws = jws_open(key, '\0', NULL);
-	return account_register(a, true) == EX_YES;
+	return account_register(a, true);
 }
 
 /*
  * Another key for the account (RFC 8555, 7.3.5).  The new one is on disk before
  * the CA hears of it, and takes the place of the old one after.  If a run was
- * killed in between, the CA knows one of them and refuses the other.
+ * killed in between, or an answer was lost, the CA knows one of them and refuses
+ * the other.
  */
 static int
 roll_key(struct acme *a)
@@ -206,9 +207,9 @@ roll_key(struct acme *a)
 		new_key(next);
 	if (!change_key(a, key, next, &r)) {
 		ret = problem_complain(&r, "the key is not changed");
-		if (had && ret == EX_PERM && known_by(a, next))
-			ret = EX_YES;
-		else if (!had && ret == EX_PERM && unlink(next) == -1)
+		if (ret == EX_PERM && (had || r.tries > 1))
+			ret = known_by(a, next);
+		if (!had && ret == EX_PERM && unlink(next) == -1)
 			complain("cannot remove '%s':", next);
 	}
 	acme_free(&r);

@@ -169,6 +169,11 @@ teardown_file() { load acme; lab_stop; }
 		0 done close-before@dir#1
 		0 done close-mid@order#1
 		0 done close-before@authz#1
+		0 done close-mid@new-account#1
+		0 done close-mid@new-order#1
+		0 done close-mid@challenge#1
+		0 done close-mid@finalize#1
+		0 done close-mid@cert#1
 	END
 }
 
@@ -426,4 +431,30 @@ teardown_file() { load acme; lab_stop; }
 	done >says
 	cat says
 	[ ! -s says ]
+}
+
+# other_key STATUS FAULT...: sslm-acme account -k ends with it; once the faults are over
+# the account is there, with one key or the other.
+other_key() {
+	local status=$1
+	shift
+	rm -rf site
+	mkdir site
+	cd site
+	line="$*"
+	lie "0 done $*"
+	run -"$status" sslm-acme account -k -c liar
+	[ "$status" = 0 ] || [ -n "$output" ]
+	run -0 sslm-acme account -k -c liar
+	run -0 sslm-acme account -s -c liar
+	[ -z "$(find certs -name next.pem)" ]
+	cd ..
+}
+
+@test "another key, of which the CA's answer is lost or wrong" {
+	other_key 0 status:500@key-change#1
+	other_key 75 status:500@key-change#5
+	other_key 1 problem-of:unauthorized@key-change#1
+	other_key 1 html:403@key-change#1
+	other_key 0 close-mid@key-change#1
 }

@@ -433,6 +433,8 @@ class CA:
 
     def do_finalize(self, req):
         order = self.find(self.orders, req)
+        if order["finalized"] is not None:
+            raise Problem("orderNotReady", "finalized before", 403)
         if any(self.state(a) != "valid" for a in order["authzs"]):
             raise Problem("orderNotReady", "authorizations are missing", 403)
         csr = unb64((req.payload or {}).get("csr", ""))
