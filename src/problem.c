@@ -16,7 +16,8 @@ url_ok(const char *url)
 {
 	size_t n = strlen(url);
 
-	if (strncmp(url, "https://", 8) != 0 || n > URL_MAX || url[8 + strcspn(url + 8, "/@")] == '@')
+	if (strncmp(url, "https://", 8) != 0 || n > URL_MAX ||
+	    url[8 + strcspn(url + 8, "/@")] == '@')
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (url[i] <= ' ' || url[i] > '~' || strchr("\"\\<>^`{|}", url[i]) != NULL)
