@@ -1,13 +1,13 @@
 # mk/check.mk - how the whole is tried.
 #
 # Reads:    PROGS, BIN, T (the .bats files to run; all if empty)
-# Provides: check, check-san, lint, bench
+# Provides: check, check-san, lint, bench, bench-acme
 #
 # A phony target for each file, so that -j runs files side by side; each test
 # has a directory of its own.
 
 BATS := $(if $(T),$(T),$(wildcard tests/*.bats))
-.PHONY: check check-san lint bench $(BATS)
+.PHONY: check check-san lint bench bench-acme $(BATS)
 
 check: $(BATS:%=%.ok)	## run tests/; -j runs files side by side, T=file some
 	@cat $(BATS:%=$O/%.tap) | awk '/^ok/ { p++ } /^not ok/ { f++ } \
@@ -27,7 +27,10 @@ check-san:		## the same, under ASan and UBSan
 bench: all		## how long things take, beside openssl(1); RUNS=5
 	@SSLM_BIN='$(CURDIR)/$(BIN)' tests/bench.sh
 
-SH := bin/sslm-mgr mk/setup.sh .ci/run tests/bench.sh
+bench-acme: all		## beside other ACME clients; RUNS=3 CLIENTS='ours lego'
+	@SSLM_BIN='$(CURDIR)/$(BIN)' tests/bench-acme.sh
+
+SH := bin/sslm-mgr mk/setup.sh .ci/run tests/bench.sh tests/bench-acme.sh
 lint:			## compilers, clang-tidy, shell, manuals
 	$(MAKE) all O=build/lint BIN=build/lint/bin CFLAGS='-O2 -Werror'
 	$(MAKE) all CC=clang O=build/clang BIN=build/clang/bin CFLAGS='-O2 -Werror'

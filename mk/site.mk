@@ -65,7 +65,8 @@ fi
 endef
 
 define begin
-$(lock); bad=0; quiet=-q; [ -z "$(V)" ] && [ ! -t 1 ] || quiet=; \
+$(lock); bad=0; quiet=; exec 3>&1; \
+[ -n "$(V)" ] || [ -t 1 ] || { quiet=-q; exec 3>/dev/null; }; \
 for f in .due .status .exit .want .ask .dns .seen .persist; do \
 	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
 		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
@@ -119,7 +120,7 @@ $(make) order || bad=1; \
 if [ -d certs/.acme ] || [ -e .staging ]; then \
 	sslm-challenge -q -i certs/.due -o certs/.dns -p certs/.persist || bad=1; \
 	wait="-w $(DNS_WAIT)"; \
-	[ ! -e certs/.push ] || sslm-dnspush -q || { bad=1; wait=; }; \
+	[ ! -e certs/.push ] || sslm-dnspush -q >&3 || { bad=1; wait=; }; \
 	: >certs/.seen; \
 	[ ! -s certs/.dns ] || sslm-nscheck -s $$wait -o certs/.seen <certs/.dns || bad=1; \
 	[ ! -s certs/.persist ] || { sslm-nscheck -s -o certs/.dns <certs/.persist || bad=1; \
@@ -139,7 +140,7 @@ endef
 # Whatever an earlier run could not withdraw, or tell the name server, too.
 define withdraw
 [ ! -e certs/.challenges ] || sslm-challenge -d -q || bad=1; \
-[ ! -e certs/.push ] || sslm-dnspush -q || bad=1
+[ ! -e certs/.push ] || sslm-dnspush -q >&3 || bad=1
 endef
 
 # A single step of a renewal, whatever is due, for who goes by hand.

@@ -2,10 +2,12 @@
 #include "acme.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,17 +99,30 @@ find_jwk_from_here(const struct acme *a, const char *path)
 	return jwk;
 }
 
+/* Two tables of one CA share an account: whoever comes second waits, and finds it.
+ * The lock goes with the process. */
+static void
+lock_dir(const struct acme *a)
+{
+	int fd;
+
+	make_dirs(a);
+	if ((fd = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1 || flock(fd, LOCK_EX) == -1)
+		die(EX_TEMP, "cannot lock '%s':", a->dir);
+}
+
 static int
 create(struct acme *a, const char *import)
 {
 	char *key = acme_key_path(a), *path = acme_account_path(a), *jwk;
 	int ret = EX_YES;
 
+	if (import != NULL || access(path, F_OK) == -1)
+		lock_dir(a);
 	if (import == NULL && access(path, F_OK) == 0) {
 		acme_use_account(a);
 		goto out;
 	}
-	make_dirs(a);
 	if (import != NULL) {
 		jwk = find_jwk_from_here(a, import);
 		make_key("sslm-jws", (const char *[]){"-i", jwk, "-o", key, NULL});

@@ -111,7 +111,7 @@ invalid(struct acme *a, struct order *o, const struct acme_req *r)
 	char *text = r->h.status == 200 ? problem_text(error) : problem_of(r);
 	size_t bad = complain_of_invalid(a, o);
 
-	if (json_is_object(error) || bad == 0)
+	if (bad == 0)	/* else it says the same */
 		complain("%s: the order is invalid: %s", o->set, text);
 	lost(o, bad > 0 ? "a name was not validated" : text, EX_PERM);
 }

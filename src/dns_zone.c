@@ -109,7 +109,7 @@ free_ns(struct dns_zone *z)
 
 /* All addresses of a host; without one its zone is at fault. */
 static void
-add_all(struct host *h, const struct dns_lookup *l, long port)
+add_all(struct host *h, const struct dns_lookup *l, long port, int64_t until)
 {
 	struct dns_addr a[DNS_HOST_ADDRS];
 	struct dns_zone *z = h->zone;
@@ -117,7 +117,7 @@ add_all(struct host *h, const struct dns_lookup *l, long port)
 
 	for (size_t t = 0; t < ADDR_TYPES; t++)
 		n += add_answer(h, l[t].answer, addr_type[t], port);
-	if (n == 0) {
+	if (n == 0 && dns_now() < until) {	/* the system takes its time */
 		n = dns_addr_find(a, DNS_HOST_ADDRS, h->name, port);
 		for (size_t i = 0; i < n; i++)
 			add_addr(h, &a[i]);
@@ -142,7 +142,7 @@ find_addresses(const struct site *site, struct host *h, size_t n, long port, int
 	}
 	dns_look(l, n * ADDR_TYPES, until);
 	for (size_t i = 0; i < n; i++)
-		add_all(&h[i], &l[i * ADDR_TYPES], port);
+		add_all(&h[i], &l[i * ADDR_TYPES], port, until);
 	dns_look_free(l, n * ADDR_TYPES);
 	free(l);
 }

@@ -101,6 +101,13 @@ is_name(const char *s)
 	return same;
 }
 
+/* That, or a wildcard. */
+static bool
+is_identifier(const char *s)
+{
+	return is_name(strncmp(s, "*.", 2) == 0 ? s + 2 : s);
+}
+
 /* ---- reading -------------------------------------------------------------------- */
 
 static bool
@@ -144,7 +151,7 @@ static const struct field order_fields[] = {
     {NULL, 0, NULL, false}};
 
 #define MEMBER(name, ok) {#name, offsetof(struct challenge, name), ok, false}
-#define COMMON MEMBER(identifier, is_name), MEMBER(url, is_url), MEMBER(authorization, is_url)
+#define COMMON MEMBER(identifier, is_identifier), MEMBER(url, is_url), MEMBER(authorization, is_url)
 static const struct field dns_fields[] = {COMMON, MEMBER(token, is_token),
     MEMBER(owner, is_name), MEMBER(txt, is_hash), {NULL, 0, NULL, false}};
 static const struct field http_fields[] = {COMMON, MEMBER(token, is_token),
@@ -168,8 +175,9 @@ owner_ok(const struct challenge *c)
 {
 	const char *label = types[c->type].label;
 	size_t n = strlen(label);
+	const char *name = strncmp(c->identifier, "*.", 2) == 0 ? c->identifier + 2 : c->identifier;
 
-	return strncmp(c->owner, label, n) == 0 && strcmp(c->owner + n, c->identifier) == 0;
+	return strncmp(c->owner, label, n) == 0 && strcmp(c->owner + n, name) == 0;
 }
 
 /* token "." thumbprint of the account's key (RFC 8555, 8.1) */

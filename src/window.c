@@ -92,7 +92,8 @@ window_time(const struct window *w, const struct cert *c, time_t now)
 int
 windows_write(const struct windows *all, const struct site *site)
 {
-	char *path = file_of(site), *text, when[5][STAMP_SIZE];
+	char *dir = site_path(site, "certs/.acme"), *path = file_of(site), *text;
+	char when[5][STAMP_SIZE];
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 	int ret;
@@ -114,8 +115,10 @@ windows_write(const struct windows *all, const struct site *site)
 	}
 	if (fclose(f) != 0)
 		die(EX_TEMP, "out of memory");
-	ret = out_file(path, 0644, text, len) == -1 ? -1 : 0;
+	/* A site that comes from certbot has certificates of a CA, but no account yet. */
+	ret = make_dir(dir, 0700) == -1 || out_file(path, 0644, text, len) == -1 ? -1 : 0;
 	free(text);
+	free(dir);
 	free(path);
 	return ret;
 }

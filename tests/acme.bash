@@ -319,22 +319,25 @@ hostile_port() {
 
 # dns_zone_site [LINE...]: knot with the zones example.com and example.net, pebble that
 # asks it, and acme_site dns-01 (with these lines for its CA).  Each zone includes
-# zones/acme-challenge.<zone>, and has the address LAB_IP for every name.  The
+# zones/acme-challenge.<zone>, and has the address LAB_IP for every name, its own name
+# server's too: that has to be asked at port 53, which only root can have.  The
 # restart_cmd, ./dns-restart, writes its arguments to restart.log, and makes knot read
 # the zones that it is told, with new serials.  Sets DNS_PORT.  Before pebble is
 # stopped by lab_stop, dns_stop_all stops knot.
 dns_zone_site() {
 	local zone
+	[ "$(id -u)" = 0 ] || skip "only root can serve at port 53"
+	DNS_PORT=53
 	lab_open
 	mkdir -p zones
 	for zone in example.com example.net; do
 		echo ';; nothing' >"zones/acme-challenge.$zone"
-		dns_zone "$zone" '@ NS ns1' "@ A $LAB_IP" "* A $LAB_IP" "\$INCLUDE acme-challenge.$zone" \
+		dns_zone "$zone" '@ NS ns1' "@ A $LAB_IP" "* A $LAB_IP" "www A $LAB_IP" "\$INCLUDE acme-challenge.$zone" \
 		    >"zones/$zone.zone"
 	done
 	lab_try 5 dns_zone_knot
 	export DNS_PORT
-	CA_DNS=$LAB_IP:$DNS_PORT ca_start
+	CA_DNS=${CA_DNS:-$LAB_IP:$DNS_PORT} ca_start
 	acme_site dns-01 "$@"
 	{
 		printf "\n[dns]\n    acme_dir = '%s'\n    restart_cmd = '%s'\n" "$PWD/zones" "$PWD/dns-restart"
@@ -344,12 +347,44 @@ dns_zone_site() {
 	dns_restart_script
 }
 
+# resolver_start: unbound, which asks that knot for both zones, at $LAB_IP and the port
+# that is set in RESOLVER_PORT: a CA's resolver follows what one zone says of another.
+resolver_start() {
+	lab_open
+	lab_try 5 resolver_port
+}
+
+resolver_port() {
+	RESOLVER_PORT=$((RANDOM % 9000 + 10000))
+	cat >"$LAB/unbound.conf" <<-END
+		server:
+		    interface: $LAB_IP@$RESOLVER_PORT
+		    access-control: 127.0.0.0/8 allow
+		    do-daemonize: no
+		    do-not-query-localhost: no
+		    chroot: ""
+		    username: ""
+		    directory: "$LAB"
+		    pidfile: ""
+		    use-syslog: no
+		    module-config: iterator
+		    cache-max-ttl: 0
+		    cache-max-negative-ttl: 0
+		    local-zone: "127.in-addr.arpa." nodefault
+		remote-control:
+		    control-enable: no
+		stub-zone:
+		    name: example.com
+		    stub-addr: $LAB_IP@53
+		stub-zone:
+		    name: example.net
+		    stub-addr: $LAB_IP@53
+	END
+	lab_serve unbound "$RESOLVER_PORT/udp" unbound -c "$LAB/unbound.conf"
+}
+
 dns_zone_knot() {
-	DNS_PORT=${DNS_PORT:-$((RANDOM % 9000 + 10000))}
-	knot_start knot "$LAB_IP" "$DNS_PORT" zones/example.com.zone zones/example.net.zone || {
-		DNS_PORT=''
-		return 1
-	}
+	knot_start knot "$LAB_IP" "$DNS_PORT" zones/example.com.zone zones/example.net.zone
 }
 
 dns_restart_script() {

@@ -260,39 +260,6 @@ teardown() { umount -l "$BATS_TEST_TMPDIR/a site/small" 2>/dev/null || true; }
 	[[ $output == *"'$web/curr' is not a link"* ]]
 }
 
-# Programs that die with their whole run: the Nth program that is started dies
-# by SIGKILL at its Mth change to the file system, and everything around it too.
-deadly() {	# n m
-	mkdir -p deadly
-	rm -f deadly/*
-	echo 0 >deadly.n
-	for p in "$SSLM_BIN"/sslm-*; do
-		cat >"deadly/${p##*/}" <<-END
-		#!/bin/bash
-		exec 8>>deadly.lock; flock 8
-		n=\$((\$(cat deadly.n) + 1)); echo \$n >deadly.n.new; mv deadly.n.new deadly.n
-		flock -u 8; exec 8>&-
-		[ \$n = $1 ] || exec '$p' "\$@"
-		strace -qq -o /dev/null -e trace=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,unlink,unlinkat,rmdir,fsync,syncfs,fchmod \
-		    -e inject=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,unlink,unlinkat,rmdir,fsync,syncfs,fchmod:signal=KILL:when=$2 '$p' "\$@"
-		[ \$? = 137 ] || exit 0
-		touch killed
-		kill -9 -- -\$(ps -o pgid= \$\$ | tr -d ' ')
-		END
-		chmod +x "deadly/${p##*/}"
-	done
-}
-
-# killed_run N M TARGET: false when there is no Nth program any more.
-killed_run() {
-	deadly "$1" "$2"
-	rm -f killed
-	SSLM_BIN=$PWD/deadly setsid env -u MAKEFLAGS make -j2 "$3" >/dev/null 2>&1 || true
-	# The run is over when the last of its processes is gone, not the first.
-	[ ! -e certs/.lock ] || flock certs/.lock true
-	[ "$(cat deadly.n)" -ge "$1" ]
-}
-
 @test "a renewal killed at any point is finished by the next run" {
 	command -v strace || skip "no strace"
 	site

@@ -141,12 +141,12 @@ until_file() {
 	[ "$output" = --serial_bump,example.com, ]
 	[ "$(cat log)" = $'one -x y --serial_bump example.com\nblank --serial_bump example.com' ]
 	# The test tree below the site has the same commands, and its own zones.
-	mkdir -p t/certs
-	touch t/.staging
-	ln -s ../conf.d t/conf.d
+	mkdir -p certs/.test
+	touch certs/.test/.staging
+	ln -s ../../conf.d certs/.test/conf.d
 	rm log
-	run -0 sslm-dnspush -q -C t b.example
-	[ "$(cat t/log)" = $'one -x y --serial_bump b.example\nblank --serial_bump b.example' ]
+	run -0 sslm-dnspush -q -C certs/.test b.example
+	[ "$(cat certs/.test/log)" = $'one -x y --serial_bump b.example\nblank --serial_bump b.example' ]
 }
 
 @test "no shell comes near a command" {
@@ -195,8 +195,8 @@ until_file() {
 
 @test "a command that takes too long is stopped, with what it started" {
 	conf "restart_cmd = 'cmds/one'"
-	script one 'sleep 100 & echo $! >pid; sleep 100'
-	run -75 sslm-dnspush -w 1 example.com
+	script one 'exec >/dev/null 2>&1' '(trap "" TERM; exec sleep 100) & echo $! >pid; sleep 100'
+	run -75 timeout -s KILL 30 sslm-dnspush -w 1 example.com
 	[[ $output == *"'cmds/one': stopped, not done within 1 seconds" ]]
 	[ "$(cat certs/.push)" = example.com ]
 	gone "$(cat pid)"
@@ -204,8 +204,8 @@ until_file() {
 
 @test "one that does not mind SIGTERM gets SIGKILL" {
 	conf "restart_cmd = 'cmds/one'"
-	script one 'trap "" TERM; echo $$ >pid; while :; do sleep 1; done'
-	run -75 sslm-dnspush -w 1 example.com
+	script one 'exec >/dev/null 2>&1; trap "" TERM; echo $$ >pid; while :; do sleep 1; done'
+	run -75 timeout -s KILL 30 sslm-dnspush -w 1 example.com
 	gone "$(cat pid)"
 }
 

@@ -1,0 +1,289 @@
+# A site whose certificates are from an ACME CA, through make: real name and web
+# servers, one push for all, failures and kills.
+setup() { load helper; load site; load dns; load acme; workdir; }
+teardown() { lab_stop; dns_stop_all; }
+
+# believed SERVICE [LINK]: its certificate is for its key, and good to pebble's root.
+believed() {
+	local set=certs/$1/${2:-curr}
+	openssl verify -CAfile root.pem -untrusted "$set/chain.pem" "$set/cert.pem"
+	[ "$(openssl x509 -in "$set/cert.pem" -noout -pubkey)" = "$(openssl pkey -in "$set/privkey.pem" -pubout)" ]
+	cat "$set/privkey.pem" "$set/fullchain.pem" | cmp - "$set/bundle.pem"
+}
+
+# service GROUP NAME CA SAN...: a service file.
+service() {
+	mkdir -p "conf.d/$1"
+	printf "name = '%s'\ngroup = '%s'\nservice = '%s'\nsigning_ca = '%s'\n[KeyOpts]\n    ktype = 'ec'\n[X509]\n    CN = '%s'\n    sans = [%s]\n" \
+	    "$2" "$1" "$2" "$3" "$4" "$(printf "'%s'," "${@:4}")" >"conf.d/$1/$2"
+}
+
+# groups GROUP SERVICE,... ...: these and no others are the site's.
+groups() {
+	sed -i '/^\[\[groups\]\]/,/^$/d' conf.d/ssl-mgr.conf
+	while [ $# -gt 0 ]; do
+		printf "\n[[groups]]\n    active = true\n    domain = '%s'\n    services = ['%s']\n" "$1" "${2//,/\', \'}" >>conf.d/ssl-mgr.conf
+		shift 2
+	done
+}
+
+orders() { jq -r .url certs/*/*/next/order.json; }
+keys() { sha256sum certs/*/*/next/privkey.pem; }
+
+@test "two zones by DNS and one service by http: one push to publish, one to tidy" {
+	dns_zone_site
+	sed -n '/^\[pebble\]/,$p' conf.d/ca-info.conf | sed 's/pebble/by-web/; s/dns-01/http-01/' >>conf.d/ca-info.conf
+	groups example.com mail,web,wild example.net w
+	service example.com mail pebble example.com mx1.example.com
+	service example.com wild pebble example.com '*.example.com'
+	service example.net w pebble example.net www.example.net www.example.com
+	service example.com web by-web www.example.com
+	web_start "$PWD/web"
+	m renew
+	[ "$(cat restart.log)" = "$(printf -- '--serial_bump example.com example.net\n%.0s' 1 2)" ]
+	m roll
+	ca_root root.pem
+	for s in example.com/mail example.com/wild example.net/w example.com/web; do
+		believed $s
+	done
+	[ "$(ca_issued)" = 4 ]
+	# One account; nothing is left of what was published.
+	[ "$(grep -c 'POST /sign-me-up' "$LAB/pebble.log")" = 1 ]
+	for zone in example.com example.net; do
+		[ "$(cat zones/acme-challenge.$zone)" = "$(printf ';; acme-challenge for : %s\n;; acme-challenge : %s' $zone $zone)" ]
+		[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.$zone TXT)" ]
+	done
+	run ! sh -c 'find web -type f | grep .'
+	[ ! -e certs/.challenges ]
+	[ ! -e certs/.push ]
+	# And then there is nothing to be done, nor anybody to be asked.
+	m renew
+	n=$(ca_requests | wc -l)
+	run -0 m renew
+	[ -z "$output" ]
+	run -0 m roll
+	[ -z "$output" ]
+	[ "$(ca_requests | wc -l)" = "$n" ]
+	[ "$(wc -l <restart.log)" = 2 ]
+}
+
+@test "from a CA of the site's own to an ACME CA, and nothing in use is touched until the roll" {
+	ca_start
+	site
+	m renew && m roll
+	cp -rL certs/example.com/web-ec/curr before
+	conf=conf.d
+	acme_conf=$(mktemp -d ./x.XXXXXX)
+	(cd "$acme_conf" && acme_site)
+	cp "$acme_conf/conf.d/ca-info.conf" $conf/ca-info.conf
+	printf "\n[web]\n    server_dir = '%s'\n" "$PWD/web" >>conf.d/ssl-mgr.conf
+	sed -i "s/^signing_ca = .*/signing_ca = 'pebble'/" conf.d/example.com/web-ec
+	mkdir web
+	web_start "$PWD/web"
+	run -0 m renew V=1
+	[[ $output == *"signed by 'Sample Intermediate CA', wanted pebble"* ]]
+	diff -r before certs/example.com/web-ec/curr/
+	ca_root root.pem
+	believed example.com/web-ec next
+	m roll ROLL_MINS=0
+	believed example.com/web-ec
+	run -0 m renew V=1
+	[ -z "$output" ]
+}
+
+@test "a service that fails leaves the others alone, is told, and waits before it tries again" {
+	ca_start
+	acme_site
+	groups example.com a,b
+	service example.com a pebble a.example.com
+	service example.com b pebble b.example.com
+	web_start "$PWD/web"
+	chall add-a '{"host": "b.example.com", "addresses": ["127.0.0.1"]}'
+	run -2 m renew
+	[[ $output == *"b.example.com: not validated by http-01: "* ]]
+	[[ $output == *"sslm: example.com/b is not renewed"* ]]
+	[[ $output != *example.com/a* ]]
+	[ "$(cat certs/.exit)" = 1 ]
+	ca_root root.pem
+	believed example.com/a next
+	run ! sh -c 'find web -type f | grep .'
+	key=$(sha256sum certs/example.com/b/next/privkey.pem)
+	n=$(ca_orders)
+	run -75 sslm-mgr -renew
+	[[ $output == *"failed 1 time; not asked again before"* ]]
+	[ "$(ca_orders)" = "$n" ]
+	run -0 sslm-status -v
+	[[ $output == *"failed:    count 1"* ]]
+	# Mended, and a minute later.
+	chall clear-a '{"host": "b.example.com"}'
+	sed -i "s/^until .*/until $(date -u -d '-1 second' +%Y%m%dT%H%M%SZ)/" certs/example.com/b/next/failed
+	run -0 m renew
+	believed example.com/b next
+	[ "$(sha256sum certs/example.com/b/next/privkey.pem)" = "$key" ]
+	[ ! -e certs/example.com/b/next/failed ]
+}
+
+@test "a restart_cmd that fails, and a name server that lags: nobody is asked, nothing is lost" {
+	dns_zone_site
+	groups example.com a
+	service example.com a pebble example.com
+	mv dns-restart works
+	printf '#!/bin/sh\necho noise\nexit 3\n' >dns-restart
+	chmod 755 dns-restart
+	run -2 m renew
+	[[ $output == *"restart_cmd '$PWD/dns-restart': exit status 3"* ]]
+	[[ $output == *"$LAB_IP"*"_acme-challenge.example.com"* ]]
+	[[ $output != *noise* ]]
+	[ "$(grep -c 'POST /chalZ' "$LAB/pebble.log")" = 0 ]
+	[ -e certs/.push ]
+	url=$(orders) key=$(keys)
+	# It does nothing: the server lags for as long as we care to wait.
+	printf '#!/bin/sh\n' >dns-restart
+	run -2 m renew DNS_WAIT=1
+	[ "$(cat certs/.exit)" = 75 ]
+	[[ $output == *"$LAB_IP"*"_acme-challenge.example.com"* ]]
+	[ "$(grep -c 'POST /chalZ' "$LAB/pebble.log")" = 0 ]
+	mv works dns-restart
+	run -0 m renew
+	[ -z "$output" ]
+	ca_root root.pem
+	believed example.com/a next
+	[ "$(orders)" = "$url" ]
+	[ "$(keys)" = "$key" ]
+}
+
+@test "a challenge that is delegated to another zone" {
+	resolver_start
+	CA_DNS=$LAB_IP:$RESOLVER_PORT dns_zone_site
+	groups example.com a example.net ''
+	service example.com a pebble deleg.example.com
+	sed -i "/services = \[''\]/d" conf.d/ssl-mgr.conf
+	echo '_acme-challenge.deleg CNAME deleg.example.net.' >>zones/example.com.zone
+	./dns-restart --serial_bump example.com
+	rm restart.log
+	m renew
+	[ "$(cat restart.log)" = "$(printf -- '--serial_bump example.net\n%.0s' 1 2)" ]
+	ca_root root.pem
+	believed example.com/a next
+}
+
+@test "a web server on another machine" {
+	ca_start
+	acme_site
+	groups example.com a
+	service example.com a pebble a.example.com
+	sshd_start webhost
+	sed -i "s|^    server_dir = .*|    server_dir = '$PWD/far'\n    servers = ['webhost']|" conf.d/ssl-mgr.conf
+	mkdir far
+	web_start "$PWD/far"
+	m renew
+	ca_root root.pem
+	believed example.com/a next
+	run ! sh -c 'find far -type f | grep .'
+}
+
+@test "-t asks the staging directory, in a tree of its own; -n keeps nothing of it" {
+	ca_start
+	acme_site http-01 "ca_test_url = '$ACME_URL'"
+	sed -i "s|ca_url = .*|ca_url = 'https://$LAB_IP:1/dir'|" conf.d/ca-info.conf
+	groups example.com a
+	service example.com a pebble a.example.com
+	web_start "$PWD/web"
+	run -0 sslm-mgr -n -renew
+	[ "$(ca_issued)" = 1 ]
+	[ ! -e certs/.dry ]
+	[ ! -e certs/example.com ]
+	run -0 sslm-mgr -t -renew
+	run -0 sslm-mgr -t -roll -f
+	[ "$(ca_issued)" = 2 ]
+	[ "$(grep -c 'POST /sign-me-up' "$LAB/pebble.log")" = 1 ]
+	ca_root root.pem
+	openssl verify -CAfile root.pem -untrusted certs/.test/certs/example.com/a/curr/chain.pem certs/.test/certs/example.com/a/curr/cert.pem
+	[ ! -e certs/example.com ]
+	[ ! -e prod-certs ]
+	run ! sh -c 'find web -type f | grep .'
+}
+
+@test "many services at a time, and one that is asked for by hand, step by step" {
+	ca_start
+	acme_site
+	names=$(seq -f s%g -s , 12)
+	groups example.com "$names"
+	for s in ${names//,/ }; do
+		service example.com "$s" pebble "$s.example.com"
+	done
+	web_start "$PWD/web"
+	m -j4 renew
+	[ "$(ca_issued)" = 12 ]
+	ca_root root.pem
+	for s in ${names//,/ }; do
+		believed example.com/$s next
+	done
+	m roll ROLL_MINS=0
+	export SERVICES=example.com:s3
+	m keys
+	m csr
+	m cert
+	believed example.com/s3 next
+	[ "$(ca_issued)" = 13 ]
+	[ ! -L certs/example.com/s4/next ]
+}
+
+@test "killed at any point, by http: the next run goes on with the same key and order" {
+	traceable
+	ca_start
+	acme_site
+	groups example.com a
+	service example.com a pebble a.example.com
+	web_start "$PWD/web"
+	ca_root root.pem
+	kills=0
+	for m in 1 2 4; do
+		for ((n = 1; ; n++)); do
+			rm -rf certs prod-certs web/*
+			killed_run $n $m renew || break
+			[ ! -e killed ] || kills=$((kills + 1))
+			after_a_kill "kill $n $m"
+			run ! sh -c 'find web -type f | grep .'
+		done
+	done
+	echo "$kills kills"
+	[ $kills -gt 20 ]
+}
+
+@test "killed at any point, by DNS: what was published is withdrawn" {
+	dns_zone_site
+	traceable
+	groups example.com a
+	service example.com a pebble example.com '*.example.com'
+	ca_root root.pem
+	kills=0
+	for m in 1 3; do
+		for ((n = 6; ; n++)); do
+			rm -rf certs prod-certs
+			killed_run $n $m renew || break
+			[ ! -e killed ] || kills=$((kills + 1))
+			after_a_kill "kill $n $m"
+			[ "$(wc -l <zones/acme-challenge.example.com)" = 2 ]
+			[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.example.com TXT)" ]
+		done
+	done
+	echo "$kills kills"
+	[ $kills -gt 8 ]
+}
+
+# The next run completes what the last one left, and makes nothing anew.
+after_a_kill() {
+	local key='' order=''
+	[ ! -e certs/example.com/a/next/privkey.pem ] || key=$(keys)
+	if jq -e .challenges certs/example.com/a/next/order.json >/dev/null 2>&1; then
+		order=$(orders)
+	fi
+	m renew >log 2>&1 || { cat log; echo "$1"; false; }
+	believed example.com/a next || { cat log; echo "$1"; false; }
+	[ -z "$key" ] || [ "$key" = "$(keys)" ] || { echo "$1: another key"; false; }
+	[ -z "$order" ] || [ "$order" = "$(orders)" ] || { echo "$1: another order"; false; }
+	run ! sh -c "find certs prod-certs -name '.*.new' | grep ."
+	[ ! -e certs/.challenges ] || { echo "$1: still published"; false; }
+	[ ! -e certs/.push ] || { echo "$1: not pushed"; false; }
+}
