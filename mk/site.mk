@@ -165,7 +165,7 @@ ifdef DRY
 renew keys copy csr cert: due
 else
 renew:
-	+@$(begin); : >certs/.want; \
+	+@$(begin); : >certs/.due; : >certs/.ask; : >certs/.want; \
 	$(due); was=$$?; \
 	if [ -s certs/.ask ]; then \
 		sslm-acme window -q -i certs/.ask || bad=1; $(due); was=$$?; \

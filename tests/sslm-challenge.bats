@@ -112,6 +112,10 @@ times() { find "$@" -printf '%p %C@ %i\n' | sort; }
 	order example.com/web "$(dns example.com 3)" "$(dns example.com 1)" "$(dns www.example.com 2)"
 	order example.com/mail "$(dns mail.example.com 4)" "$(dns www.example.com 2)"
 	order example.org/www "$(dns example.org 5)"
+	# One of the two at the apex is the wildcard's.
+	f=certs/example.com/web/next/order.json
+	jq '.challenges[0].identifier = "*.example.com"' $f >o
+	mv o $f
 	run -0 --separate-stderr sslm-challenge -o expect
 	[ -z "$stderr" ]
 	[ "$output" = $'example.com: 4 records\nexample.org: 1 record' ]
@@ -365,7 +369,9 @@ spoil() { jq "$1" good >certs/example.com/web/next/order.json; }
 		.challenges[0].owner = "_acme-challenge.example.com. IN A 192.0.2.1\\n"
 		.challenges[0].owner = "example.com"
 		.challenges[0].identifier = "EXAMPLE.com"
-		.challenges[0].identifier = "*.example.com"
+		.challenges[0].identifier = "*.*.example.com"
+		.challenges[0].identifier = "*.www.example.com"
+		.challenges[0].identifier = "*."
 		.challenges[0] |= (.identifier = "a b.com" | .owner = "_acme-challenge.a b.com")
 		.challenges[0] |= (.identifier = "\$(id).com" | .owner = "_acme-challenge.\$(id).com")
 		.challenges[0].url = "http://ca.example/"
