@@ -199,7 +199,8 @@ endif
 ## roll: next becomes curr, where it may
 roll:
 ifdef DRY
-	@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) -- $$SERVICES
+	@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) -- $$SERVICES || \
+	    [ $$? -eq 75 ]
 else
 	@$(begin); \
 	sslm-roll $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) \
@@ -236,7 +237,7 @@ prod:
 ## dns: push the zones of these groups, and whatever has to be withdrawn
 dns:
 	@$(begin); $(withdraw); \
-	sslm-dnspush $$quiet -- $$(sslm-conf -l -- $$SERVICES | sed 's|/.*||' | sort -u) || bad=1; $(end)
+	sslm-dnspush $$quiet -- $$(sslm-conf -l -- $$SERVICES | sed -n '/^ca\//!s|/.*||p' | sort -u) || bad=1; $(end)
 
 ## prune: remove old sets but for the newest CLEAN_KEEP
 prune:

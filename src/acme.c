@@ -334,8 +334,9 @@ acme_post(struct acme *a, struct acme_req *r, size_t n)
 			sleep_ms(f.next - now_ms());
 			continue;
 		}
-		h = http_wait(a->http);
-		if (h != NULL && h->who != NULL) {
+		if ((h = http_wait(a->http)) == NULL)
+			die(EX_PERM, "a request got lost");
+		if (h->who != NULL) {
 			take_answer(a, h->who);
 			continue;
 		}

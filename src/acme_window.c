@@ -15,7 +15,7 @@ enum {
 /* One certificate to be asked about. */
 struct question {
 	const struct service_id *id;
-	const char *name;	/* "group/service" */
+	char *name;		/* "group/service" */
 	const struct ca *ca;
 	struct cert cert;
 	char *ari_id;
@@ -142,23 +142,27 @@ by_name(const void *a, const void *b)
 	return strcmp(((const struct question *)a)->name, ((const struct question *)b)->name);
 }
 
+static int
+is_name(const void *name, const void *b)
+{
+	return strcmp(name, ((const struct question *)b)->name);
+}
+
 /* The known windows, with the answers in the place of what was known of these. */
 static int
-remember(const struct site *site, const struct windows *known, struct question *q, size_t n)
+remember(const struct windows *known, struct question *q, size_t n)
 {
 	struct windows all = {.window = xreallocarray(NULL, known->n + n, sizeof(*all.window))};
-	struct question key;
 	int ret;
 
 	qsort(q, n, sizeof(*q), by_name);
 	for (size_t i = 0; i < n; i++)
 		all.window[all.n++] = q[i].answer;
 	for (size_t i = 0; i < known->n; i++) {
-		key.name = known->window[i].id;
-		if (bsearch(&key, q, n, sizeof(key), by_name) == NULL)
+		if (bsearch(known->window[i].id, q, n, sizeof(*q), is_name) == NULL)
 			all.window[all.n++] = known->window[i];
 	}
-	ret = windows_write(&all, site) == 0 ? EX_YES : EX_TEMP;
+	ret = windows_write(&all) == 0 ? EX_YES : EX_TEMP;
 	windows_free(&all);
 	return ret;
 }
@@ -185,7 +189,7 @@ step_window(const struct step_options *opt)
 	site_load(&site, NULL, opt->operands);
 	if (opt->in != NULL)
 		site_only(&site, opt->in);
-	windows_load(&known, &site);
+	windows_load(&known);
 	q = xreallocarray(NULL, site.n, sizeof(*q));
 	for (size_t i = 0; i < site.n; i++) {
 		q[n] = (struct question){.id = &site.id[i]};
@@ -200,10 +204,10 @@ step_window(const struct step_options *opt)
 		ask(&a, q + i, m, opt->quiet);
 		acme_close(&a);
 	}
-	ret = remember(&site, &known, q, n);
+	ret = remember(&known, q, n);
 	for (size_t i = 0; i < n; i++) {
 		cert_free(&q[i].cert);
-		free((void *)(uintptr_t)q[i].name);
+		free(q[i].name);
 		free(q[i].ari_id);
 		free(q[i].url);
 	}

@@ -68,7 +68,7 @@ failure_wait(const struct order *o)
 	if (!recall(o, &f) || f.until <= now || f.until > now + 2 * DAY)
 		return;
 	stamp(when, f.until);
-	die(EX_TEMP, "%s: failed %ld time%s; not asked again before %s (-f: now); last: %s", o->set,
+	die(EX_TEMP, "%s: failed %ld time%s; not asked again before %s; last: %s", o->set,
 	    f.count, f.count == 1 ? "" : "s", when, f.why);
 }
 

@@ -2,6 +2,7 @@
 #include "acme.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,13 +189,20 @@ order_forget(struct order *o)
 	o->file = NULL;
 }
 
+/* Two digits; -1 if they are not such. */
+static int
+two(const char *s)
+{
+	return isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) ?
+	    (s[0] - '0') * 10 + s[1] - '0' : -1;
+}
+
 time_t
 order_time(const char *s)
 {
 	struct tm tm = {0};
 	const char *rest = s != NULL ? strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	int h = 0, m = 0;
-	char sign;
+	int h, m;
 	time_t t;
 
 	if (rest == NULL)
@@ -204,7 +212,8 @@ order_time(const char *s)
 		rest += 1 + strspn(rest + 1, "0123456789");
 	if (strcasecmp(rest, "Z") == 0)
 		return t;
-	if (sscanf(rest, "%c%2d:%2d", &sign, &h, &m) != 3 || (sign != '+' && sign != '-'))
+	if (strlen(rest) != strlen("+00:00") || strchr("+-", rest[0]) == NULL || rest[3] != ':' ||
+	    (h = two(rest + 1)) == -1 || (m = two(rest + 4)) == -1)
 		return -1;
-	return sign == '+' ? t - h * 3600 - m * 60 : t + h * 3600 + m * 60;
+	return rest[0] == '+' ? t - h * 3600 - m * 60 : t + h * 3600 + m * 60;
 }

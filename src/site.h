@@ -301,11 +301,11 @@ struct windows {
 };
 
 /* What is known; nothing, where there is no file. */
-void windows_load(struct windows *all, const struct site *site);
+void windows_load(struct windows *all);
 void windows_free(struct windows *all);
 
 /* Replace the file; 0, or -1 after a complaint. */
-int windows_write(const struct windows *all, const struct site *site);
+int windows_write(const struct windows *all);
 
 /* The window of a service's certificate, or NULL. */
 const struct window *window_find(const struct windows *all, const char *id, const char *serial);

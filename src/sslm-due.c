@@ -80,7 +80,7 @@ main(int argc, char *argv[])
 		}
 	site_load(&site, dir, argv + optind);
 	bad = site.bad;
-	windows_load(&windows, &site);
+	windows_load(&windows);
 	list_open(&due);
 	list_open(&unknown);
 	for (size_t i = 0; i < site.n; i++) {

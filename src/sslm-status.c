@@ -265,7 +265,7 @@ main(int argc, char *argv[])
 		}
 	site_load(&site, dir, argv + optind);
 	v.width = longest(&site);
-	windows_load(&v.windows, &site);
+	windows_load(&v.windows);
 	if (json && (v.rows = json_array()) == NULL)
 		die(EX_TEMP, "out of memory");
 	if (!json)

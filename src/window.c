@@ -5,15 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char FILE_NAME[] = "certs/.acme/windows";
+static const char DIR_NAME[] = "certs/.acme", FILE_NAME[] = "certs/.acme/windows";
 
 enum { FIELDS = 7, SOON = 10 };
-
-static char *
-file_of(const struct site *site)
-{
-	return site_path(site, FILE_NAME);
-}
 
 static int
 by_id(const void *a, const void *b)
@@ -43,12 +37,11 @@ take_line(struct window *w, char *line)
 }
 
 void
-windows_load(struct windows *all, const struct site *site)
+windows_load(struct windows *all)
 {
-	char *path = file_of(site), *save = NULL;
+	char *save = NULL;
 
-	*all = (struct windows){.text = slurp_try(path, NULL)};
-	free(path);
+	*all = (struct windows){.text = slurp_try(FILE_NAME, NULL)};
 	if (all->text == NULL)
 		return;
 	for (char *p = strtok_r(all->text, "\n", &save); p != NULL; p = strtok_r(NULL, "\n", &save)) {
@@ -90,10 +83,9 @@ window_time(const struct window *w, const struct cert *c, time_t now)
 }
 
 int
-windows_write(const struct windows *all, const struct site *site)
+windows_write(const struct windows *all)
 {
-	char *dir = site_path(site, "certs/.acme"), *path = file_of(site), *text;
-	char when[5][STAMP_SIZE];
+	char when[5][STAMP_SIZE], *text;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 	int ret;
@@ -116,9 +108,7 @@ windows_write(const struct windows *all, const struct site *site)
 	if (fclose(f) != 0)
 		die(EX_TEMP, "out of memory");
 	/* A site that comes from certbot has certificates of a CA, but no account yet. */
-	ret = make_dir(dir, 0700) == -1 || out_file(path, 0644, text, len) == -1 ? -1 : 0;
+	ret = make_dir(DIR_NAME, 0700) == -1 || out_file(FILE_NAME, 0644, text, len) == -1 ? -1 : 0;
 	free(text);
-	free(dir);
-	free(path);
 	return ret;
 }
