@@ -229,6 +229,59 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 	[ ! -L certs/example.com/s4/next ]
 }
 
+@test "a record that stays: printed until it is there, then nothing is pushed any more" {
+	dns_zone_site
+	ca_hostile challenges:dns-persist-01
+	sed -i "s|ca_url = .*|ca_url = '$ACME_URL'|; s/dns-01/dns-persist-01/" conf.d/ca-info.conf
+	groups example.com a
+	service example.com a pebble a.example.com
+	run -2 m renew
+	[[ $output == *'_validation-persist.a.example.com'*'TXT'*'"ca.example; accounturi='* ]]
+	[ ! -e restart.log ]
+	[ "$(grep -c /new-order "$ACME_LOG")" = 1 ]
+	# As it was told, into the zone.
+	record=$(jq -r '.challenges[0] | "\(.owner). IN TXT \"\(.txt)\""' certs/example.com/a/next/order.json)
+	echo "$record" >>zones/example.com.zone
+	./dns-restart --serial_bump example.com
+	rm restart.log
+	run -0 m renew
+	cp "$LAB/hostile/root.pem" root.pem
+	believed example.com/a next
+	m roll ROLL_MINS=0
+	m renew FORCE=1
+	believed example.com/a next
+	[ ! -e restart.log ]
+}
+
+@test "the CA says when: its window is asked for as often as it wants, and obeyed" {
+	ca_hostile ari window:future
+	acme_site
+	sed -i "/^ *server_dir/s|'.*'|'$PWD/web'|" conf.d/ssl-mgr.conf
+	groups example.com a
+	service example.com a pebble a.example.com
+	m renew
+	m roll ROLL_MINS=0
+	cert=certs/example.com/a/curr/cert.pem
+	aki=$(openssl x509 -in $cert -noout -ext authorityKeyIdentifier | tail -n +2 | sed 's/keyid//' | tr -dc 0-9A-F)
+	serial=$(openssl x509 -in $cert -noout -serial | cut -d= -f2 | sed 's/^[89A-F]/00&/')
+	id=$(xxd -r -p <<<"$aki" | basenc --base64url | tr -d =).$(xxd -r -p <<<"$serial" | basenc --base64url | tr -d =)
+	run -0 m renew
+	[ -z "$output" ]
+	cat "$ACME_LOG"
+	grep -q "/ari/$id" "$ACME_LOG"
+	# It has said so for some hours.
+	n=$(grep -c /ari/ "$ACME_LOG")
+	run -0 m renew
+	[ "$(grep -c /ari/ "$ACME_LOG")" = "$n" ]
+	# The moment comes.
+	awk '{ $3 = "20200101T000000Z"; print }' certs/.acme/windows >w
+	mv w certs/.acme/windows
+	run -0 m renew V=1
+	[[ $output == *"example.com/a	its CA wants it renewed"* ]]
+	cp "$LAB/hostile/root.pem" root.pem
+	believed example.com/a next
+}
+
 @test "killed at any point, by http: the next run goes on with the same key and order" {
 	traceable
 	ca_start
