@@ -89,6 +89,14 @@ replaces(struct acme *a, const char *set)
 	return id;
 }
 
+/* An answer that another question may change. */
+static bool
+refuses(const struct acme_req *r)
+{
+	return r->h.status >= 400 && r->h.status < 500 && r->h.status != 429 &&
+	    !problem_is(r, "accountDoesNotExist");
+}
+
 /* Ask, and where a wish is the reason for a refusal once more without it. */
 static void
 ask(struct acme *a, const struct order *o, const char *old, struct acme_req *r)
@@ -106,11 +114,13 @@ ask(struct acme *a, const struct order *o, const char *old, struct acme_req *r)
 		if (w.profile != NULL && problem_is(r, "invalidProfile")) {
 			problem_complain(r, "warning: without the profile '%s'", w.profile);
 			w.profile = NULL;
-		} else if (w.replaces != NULL && r->h.status >= 400 && r->h.status < 500 &&
-		    r->h.status != 429 && !problem_is(r, "accountDoesNotExist")) {
+		} else if (w.replaces != NULL && refuses(r)) {
 			/* alreadyReplaced, or it does not know it */
 			free(w.replaces);
 			w.replaces = NULL;
+		} else if (w.profile != NULL && a->ca->profile == NULL && refuses(r)) {
+			/* Nobody has asked for it, and it may be for fewer names. */
+			w.profile = NULL;
 		} else if (known && problem_is(r, "accountDoesNotExist")) {
 			known = false;
 			if (account_register(a, false) != EX_YES)

@@ -391,6 +391,14 @@ teardown_file() { load acme; lab_stop; }
 		0 done profiles:classic | no profile 'shortlived'
 		0 done profiles:shortlived problem-of:invalidProfile,400@new-order#1 | without the profile
 		1 order profiles:shortlived problem-of:invalidProfile,400@new-order | invalidProfile
+		1 order profiles:shortlived problem-of:malformed,400@new-order#1 | malformed
+	END
+	# The one that nobody has asked for costs no certificate.
+	CA_LINES='ca_validation = "http-01"'
+	lies <<-'END'
+		0 done profiles:classic+tlsserver
+		0 done profiles:tlsserver problem-of:malformed,400@new-order#1
+		1 order profiles:tlsserver problem-of:malformed,400@new-order#2 | malformed
 	END
 }
 

@@ -14,6 +14,7 @@ lies_begin() {
 # that the extended regular expression matches; or goes to the end: `0 done FAULT...'.
 # Whatever happens, it leaves nothing behind that should not be there.  Side by side.
 lies() {
+	rm -rf lie[0-9]*
 	local n=0 line bad
 	while read -r line; do
 		n=$((n + 1))
