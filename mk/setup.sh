@@ -7,7 +7,7 @@ build='make gcc libc6-dev libssl-dev libcurl4-openssl-dev libldns-dev libjansson
 	util-linux ca-certificates'
 check='bats openssl gnutls-bin jq mandoc shellcheck clang clang-tidy libclang-rt-14-dev strace
 	procps python3 xxd iproute2 pebble knot knot-dnsutils nsd unbound nginx-light openssh-server
-	openssh-client rsync time'
+	openssh-client rsync curl time'
 
 root=''
 [ "$(id -u)" = 0 ] || root=sudo

@@ -16,7 +16,8 @@
 
 enum { SECONDS = 120 };
 
-static const char from[] = "--files-from=" LIST, tree[] = ROOT "/";
+static const char from[] = "--files-from=" LIST, rules[] = "--filter=merge " LIST,
+	tree[] = ROOT "/";
 
 char *
 web_root(const struct site *site, const char *host)
@@ -73,26 +74,29 @@ unstage(void)
 }
 
 /* What rsync is to look at, from ROOT; directories of ours get a mode, the group's
- * has been there before us. */
+ * has been there before us.  Or what it may remove, because it is not in ROOT, and
+ * that the rest is protected. */
 static int
 write_list(const struct web_file *f, size_t n)
 {
 	struct words list = {NULL, 0};
-	size_t len;
-	char *text;
+	bool place = n > 0 && f[0].content != NULL;
+	char *text, *all;
 	int ret;
 
 	for (size_t i = 0; i < n; i++) {
-		if (f[i].content != NULL) {
+		if (place) {
 			words_add(&list, xasprintf("%s/.well-known/", f[i].group));
 			words_add(&list, xasprintf("%s/.well-known/acme-challenge/", f[i].group));
 		}
-		words_add(&list, xasprintf("%s/.well-known/acme-challenge/%s", f[i].group,
-		    f[i].token));
+		words_add(&list, xasprintf("%s%s/.well-known/acme-challenge/%s",
+		    place ? "" : "R /", f[i].group, f[i].token));
 	}
 	words_sort(&list);
-	text = words_join(&list, "\n", &len);
-	ret = out_file(LIST, 0600, text, len);
+	text = words_join(&list, "\n", NULL);
+	all = xasprintf("%s%s", text, place ? "" : "P *\n");
+	ret = out_file(LIST, 0600, all, strlen(all));
+	free(all);
 	free(text);
 	words_free(&list);
 	return ret == -1 ? -1 : 0;
@@ -136,12 +140,11 @@ host_web(const char *host, const char *root, const struct web_file *f, size_t n)
 	}
 	dir = xasprintf("%s/", root);
 	to = host_path(host, dir);
-	/* An argument that is missing here is removed there. */
 	r = run(f[0].content != NULL ?
 	    (const char *[]){"rsync", "-ptOs", "--no-implied-dirs", "--mkpath", "--chmod=D755,F644",
 		"--timeout=30", "-e", SSH, from, tree, to, NULL} :
-	    (const char *[]){"rsync", "-s", "--no-implied-dirs", "--existing", "--delete-missing-args",
-		"--timeout=30", "-e", SSH, from, tree, to, NULL}, SECONDS);
+	    (const char *[]){"rsync", "-rs", "--existing", "--delete", rules, "--timeout=30", "-e",
+		SSH, tree, to, NULL}, SECONDS);
 	free(to);
 	free(dir);
 	unstage();
