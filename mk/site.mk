@@ -12,7 +12,7 @@
 #           does not say it; 8),
 #           DNS_WAIT (seconds for name servers to show a challenge; 1800); from
 #           the environment SSLM_BIN (where the programs are)
-# Provides: renew, roll, status, due, verify, conf, prod, prune, dns, and renew's
+# Provides: renew, roll, status, due, verify, conf, prod, prune, dns, tidy, and renew's
 #           steps one by one: keys or copy, csr, cert, ntoc
 #
 # make itself can only say 0 or 2.  A run leaves what it would have said, as in
@@ -38,7 +38,7 @@ JOBS     ?= 8
 DNS_WAIT ?= 1800
 
 LOOK     := status due verify
-PHASES   := renew roll conf prod prune dns keys copy csr cert ntoc
+PHASES   := renew roll conf prod prune dns tidy keys copy csr cert ntoc
 .PHONY: $(LOOK) $(PHASES)
 
 # As it is written: a `$' in it is nothing to make.
@@ -77,25 +77,28 @@ was=; [ ! -s certs/.exit ] || read -r was <certs/.exit; : >certs/.exit; \
 export SSLM_STATUS=certs/.status; : >certs/.status
 endef
 
+# The rules, as they are reached from a tree below certs.
+above := $(if $(filter /%,$(MK)),,../../)$(MK)
+
 # With TEST or TRY the same is done in a tree below certs, a site of its own with
 # the same conf.d; .staging tells the programs.  One run at a time all the same:
 # challenges go to the same places.
 ifneq ($(TEST)$(TRY),)
 TREE    := certs/$(if $(TRY),.dry,.test)
 in_tree  = SSLM_LOCKED=1 $(MAKE) -C $(TREE) -f '$(above)/site.mk' MK='$(above)' TEST= TRY=
-above   := $(if $(filter /%,$(MK)),,../../)$(MK)
+# Nothing is kept but what is still published, for the next run to withdraw.
+forget   = if [ -e $(TREE)/certs/.challenges ] || [ -e $(TREE)/certs/.push ]; then \
+	find $(TREE)/certs -mindepth 1 -maxdepth 1 ! -name '.*' -exec rm -rf {} +; else rm -rf $(TREE); fi
 $(LOOK):
 	+@[ -d $(TREE)/conf.d ] || { echo "sslm: there is no test tree yet" >&2; exit 2; }; \
 	$(in_tree) $@
 $(PHASES):
 	+@$(lock); \
-	[ ! -e $(TREE)/certs/.challenges ] || $(in_tree) dns || :; \
-	[ -z "$(TRY)" ] || rm -rf $(TREE); \
+	[ -z "$(TRY)" ] || [ ! -d $(TREE) ] || { $(in_tree) tidy && rm -rf $(TREE); } || exit 75; \
 	mkdir -p $(TREE) && ln -sfn ../../conf.d $(TREE)/conf.d && : >$(TREE)/.staging || exit 75; \
 	$(in_tree) $(if $(TRY),KEEP=no) $@; was=$$?; \
 	cat $(TREE)/certs/.exit >certs/.exit 2>/dev/null || echo $$was >certs/.exit; \
-	[ -z "$(TRY)" ] || rm -rf $(TREE); \
-	exit $$was
+	$(if $(TRY),$(forget),:); exit $$was
 else
 
 # The programs have noted their failures in certs/.status.
@@ -137,10 +140,18 @@ while read -r s; do \
 done <certs/.want
 endef
 
-# Whatever an earlier run could not withdraw, or tell the name server, too.
+# Whatever an earlier run could not withdraw, or tell the name server, too; also one
+# in a tree below.
 define withdraw
 [ ! -e certs/.challenges ] || sslm-challenge -d -q || bad=1; \
-[ ! -e certs/.push ] || sslm-dnspush -q >&3 || bad=1
+[ ! -e certs/.push ] || sslm-dnspush -q >&3 || bad=1; \
+for tree in .test .dry; do \
+	if [ -e certs/$$tree/certs/.challenges ] || [ -e certs/$$tree/certs/.push ]; then \
+		SSLM_LOCKED=1 $(MAKE) -C certs/$$tree -f '$(above)/site.mk' MK='$(above)' tidy || bad=1; \
+	fi; \
+done; \
+[ ! -d certs/.dry ] || [ -e certs/.dry/certs/.challenges ] || [ -e certs/.dry/certs/.push ] || \
+	rm -rf certs/.dry
 endef
 
 # A single step of a renewal, whatever is due, for who goes by hand.
@@ -234,9 +245,13 @@ ntoc:
 prod:
 	@$(begin); $(call install,-c); $(end)
 
+## tidy: withdraw what an interrupted run has left published
+tidy:
+	+@$(begin); $(withdraw); $(end)
+
 ## dns: push the zones of these groups, and whatever has to be withdrawn
 dns:
-	@$(begin); $(withdraw); \
+	+@$(begin); $(withdraw); \
 	sslm-dnspush $$quiet -- $$(sslm-conf -l -- $$SERVICES | sed -n '/^ca\//!s|/.*||p' | sort -u) || bad=1; $(end)
 
 ## prune: remove old sets but for the newest CLEAN_KEEP

@@ -61,10 +61,13 @@ write_account(struct acme *a, const char *url)
 {
 	char *path = acme_account_path(a), *text;
 	json_t *o = json_pack("{s:s, s:s}", "directory", a->url, "url", url);
+	char *json;
 	int ret;
 
-	if (o == NULL || (text = json_dumps(o, JSON_INDENT(1))) == NULL)
+	if (o == NULL || (json = json_dumps(o, JSON_INDENT(1))) == NULL)
 		die(EX_TEMP, "out of memory");
+	text = xasprintf("%s\n", json);
+	free(json);
 	ret = out_file(path, 0644, text, strlen(text)) == -1 ? EX_TEMP : EX_YES;
 	json_decref(o);
 	free(text);

@@ -72,15 +72,15 @@ answer(struct acme *a, const struct order *o)
 }
 
 /* The reason that an authorization of the order is not valid, for each that is not;
- * how many these are. */
-static size_t
+ * the first of these, which the caller frees, or NULL if there are none. */
+static char *
 complain_of_invalid(struct acme *a, const struct order *o)
 {
 	const json_t *list = json_object_get(o->file, "challenges"), *v, *c;
-	size_t i, j, n = json_array_size(list), bad = 0;
+	size_t i, j, n = json_array_size(list);
 	struct acme_req *r = xreallocarray(NULL, n, sizeof(*r));
+	char *text, *why, *first = NULL;
 	const char *status;
-	char *text;
 
 	json_array_foreach(list, i, v)
 		r[i] = (struct acme_req){.url = json_str(v, "authorization")};
@@ -88,20 +88,22 @@ complain_of_invalid(struct acme *a, const struct order *o)
 	json_array_foreach(list, i, v) {
 		status = json_str(r[i].json, "status");
 		if (status != NULL && strcmp(status, "pending") != 0 && strcmp(status, "valid") != 0) {
-			bad++;
 			text = NULL;
 			json_array_foreach(json_object_get(r[i].json, "challenges"), j, c)
 				if (text == NULL && json_is_object(json_object_get(c, "error")))
 					text = problem_text(json_object_get(c, "error"));
-			complain("%s: %s: not validated by %s: %s", o->set,
-			    json_str(v, "identifier"), json_str(v, "type"),
-			    text != NULL ? text : "no reason given");
+			why = xasprintf("%s: not validated by %s: %s", json_str(v, "identifier"),
+			    json_str(v, "type"), text != NULL ? text : "no reason given");
+			complain("%s: %s", o->set, why);
+			if (first == NULL)
+				first = xstrdup(why);
+			free(why);
 			free(text);
 		}
 		acme_free(&r[i]);
 	}
 	free(r);
-	return bad;
+	return first;
 }
 
 static noreturn void
@@ -109,11 +111,11 @@ invalid(struct acme *a, struct order *o, const struct acme_req *r)
 {
 	const json_t *error = json_object_get(r->json, "error");
 	char *text = r->h.status == 200 ? problem_text(error) : problem_of(r);
-	size_t bad = complain_of_invalid(a, o);
+	char *why = complain_of_invalid(a, o);
 
-	if (bad == 0)	/* else it says the same */
+	if (why == NULL)	/* else it says the same */
 		complain("%s: the order is invalid: %s", o->set, text);
-	lost(o, bad > 0 ? "a name was not validated" : text, EX_PERM);
+	lost(o, why != NULL ? why : text, EX_PERM);
 }
 
 /* ---- the order ------------------------------------------------------------------- */
@@ -147,6 +149,7 @@ wait_while(struct acme *a, struct order *o, enum state old, struct acme_req *r, 
 {
 	time_t begin = time(NULL), closer = begin + LOOK_CLOSER;
 	unsigned pauses = 0;
+	char *invalid_name;
 	enum state s;
 	long retry = r->h.retry_after;
 
@@ -165,8 +168,8 @@ wait_while(struct acme *a, struct order *o, enum state old, struct acme_req *r, 
 		if (old != PENDING || (why == NULL && time(NULL) < closer))
 			continue;
 		/* A CA may leave the order as it is when a name is lost. */
-		if (complain_of_invalid(a, o) > 0)
-			lost(o, "a name was not validated", EX_PERM);
+		if ((invalid_name = complain_of_invalid(a, o)) != NULL)
+			lost(o, invalid_name, EX_PERM);
 		if (why != NULL && pauses > 5) {
 			complain("%s: %s", o->set, why);
 			lost(o, why, EX_PERM);

@@ -200,11 +200,13 @@ void
 challenge_print(const json_t *c)
 {
 	const char *type = json_str(c, "type"), *name = json_str(c, "identifier");
+	bool v6 = strchr(name, ':') != NULL;
 
 	if (json_str(c, "owner") != NULL)
 		printf("%s\t%s\t%s. IN TXT \"%s\"\n", type, name, json_str(c, "owner"),
 		    json_str(c, "txt"));
 	else
-		printf("%s\t%s\thttp://%s/.well-known/acme-challenge/%s\t%s\n", type, name, name,
-		    json_str(c, "token"), json_str(c, "content"));
+		printf("%s\t%s\thttp://%s%s%s/.well-known/acme-challenge/%s\t%s\n", type, name,
+		    v6 ? "[" : "", name, v6 ? "]" : "", json_str(c, "token"),
+		    json_str(c, "content"));
 }

@@ -292,7 +292,7 @@ settle(struct http *h, struct http_req *r, CURLcode code)
 		r->wrong = true;
 	} else if (code == CURLE_OUT_OF_MEMORY) {
 		/* What libcurl says of a line of the header that is too long, too. */
-		snprintf(r->why, sizeof(r->why), "no memory for the answer's header");
+		snprintf(r->why, sizeof(r->why), "a line of the answer's header is too long, or memory is short");
 	} else {
 		snprintf(r->why, sizeof(r->why), "%s",
 		    w->error[0] != '\0' ? w->error : curl_easy_strerror(code));

@@ -204,6 +204,26 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 	run ! sh -c 'find web -type f | grep .'
 }
 
+@test "what -n has published is withdrawn, by the next run if it cannot be by this one" {
+	dns_zone_site
+	sed -i "s|^    ca_url = \(.*\)|&\n    ca_test_url = \1|" conf.d/ca-info.conf
+	groups example.com a
+	service example.com a pebble example.com
+	mv dns-restart works
+	# The name server takes the first push and no other, for now.
+	printf '#!/bin/sh\n[ ! -e once ] || exit 3\ntouch once\nexec ./works "$@"\n' >dns-restart
+	sed -i "s|restart_cmd = .*|restart_cmd = '$PWD/dns-restart'|" conf.d/ssl-mgr.conf
+	sed -i "s|^touch once|cd '$PWD' \&\& touch once|; s|-e once|-e '$PWD/once'|" dns-restart
+	chmod 755 dns-restart
+	run -1 sslm-mgr -n -renew
+	[ -z "$(find certs/.dry -name '*.pem')" ]
+	[ ! -e certs/example.com ]
+	mv works dns-restart
+	run -0 m tidy
+	[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.example.com TXT)" ]
+	[ ! -e certs/.dry ]
+}
+
 @test "many services at a time, and one that is asked for by hand, step by step" {
 	ca_start
 	acme_site
@@ -273,6 +293,16 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 	n=$(grep -c /ari/ "$ACME_LOG")
 	run -0 m renew
 	[ "$(grep -c /ari/ "$ACME_LOG")" = "$n" ]
+	# The identifier of RFC 9773, 4.1, for the certificate that is its example.
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=x \
+	    -addext subjectKeyIdentifier=69885B6B87464041E1B37B847BA0AE2CDE01C8D4 2>/dev/null
+	cp -rL certs certs.now
+	openssl x509 -req -in certs/example.com/a/curr/csr.pem -CA ca.pem -CAkey ca.key -set_serial 0x87654321 -days 90 \
+	    -extfile <(printf 'authorityKeyIdentifier=keyid\nsubjectAltName=DNS:a.example.com') -out $cert 2>/dev/null
+	sslm-acme window
+	grep -q '/ari/aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE	' "$ACME_LOG"
+	cp certs.now/example.com/a/curr/cert.pem $cert
+	cp certs.now/.acme/windows certs/.acme/
 	# The moment comes.
 	awk '{ $3 = "20200101T000000Z"; print }' certs/.acme/windows >w
 	mv w certs/.acme/windows

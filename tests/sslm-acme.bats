@@ -353,6 +353,16 @@ print(json.dumps({"kty": "RSA", "e": "AQAB", **jwk}))' >"cb/accounts/$LAB_IP:$AC
 	[ "$(cat "$(account)/account.json")" != "$was" ]
 }
 
+@test "a CA that takes its time to validate" {
+	LAB='' ca_start PEBBLE_VA_NOSLEEP=0 PEBBLE_VA_SLEEPTIME=4
+	rm -rf conf.d Makefile mk
+	acme_site dns-01
+	sslm-acme account -q -c pebble
+	request a.example.com b.example.com c.example.com
+	issue
+	judged DNS:a.example.com,DNS:b.example.com,DNS:c.example.com
+}
+
 @test "an account that is bound to another one" {
 	LAB='' CA_EAB='kid-1=zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W' ca_start
 	rm -rf conf.d Makefile mk
