@@ -322,6 +322,18 @@ authorize(struct acme *a, struct order *o)
 
 /* ---- an order that is there already -------------------------------------------- */
 
+/* The CA gave the order up behind our back: that failed too.  This time it is asked
+ * for another one at once; the next time we wait. */
+static void
+note_invalid(const struct order *o, const struct acme_req *r)
+{
+	char *why = problem_text(json_object_get(r->json, "error"));
+
+	complain("%s: the order is invalid: %s", o->set, why);
+	failure_note(o, why, -1);
+	free(why);
+}
+
 /* Can it be gone on with?  If so it is, as far as it was. */
 static bool
 resume(struct acme *a, struct order *o)
@@ -344,7 +356,10 @@ resume(struct acme *a, struct order *o)
 		if (json_is_array(json_object_get(r.json, "authorizations")))
 			json_object_set(o->file, "authorizations",
 			    json_object_get(r.json, "authorizations"));
-		good = authorize(a, o);
+		if (!(good = authorize(a, o)))
+			failure_note(o, "the CA's authorizations cannot be met", -1);
+	} else if (status != NULL && strcmp(status, "invalid") == 0) {
+		note_invalid(o, &r);
 	} else if (status != NULL && (strcmp(status, "ready") == 0 ||
 	    strcmp(status, "processing") == 0 || strcmp(status, "valid") == 0)) {
 		json_object_set_new(o->file, "challenges", json_array());

@@ -1,4 +1,5 @@
 /* due.c: is a renewal wanted, and why? */
+#include "cert.h"
 #include "site.h"
 
 #include <errno.h>
@@ -141,6 +142,19 @@ late(const struct cert *c, time_t renew, time_t now, char why[WHY_SIZE])
 	return true;
 }
 
+/* When the set in dir is due by its dates; not before a third of what it had left when
+ * it was issued.  A CA that gives an old certificate, or a clock far ahead of the CA's,
+ * would have it made anew in every run. */
+static time_t
+due_time(const struct service *s, const char *dir, const struct cert *c)
+{
+	time_t t = renew_time(&s->renew, c->from, c->until, c->draw), issued = info_get(dir, "issued");
+
+	if (issued > c->from && issued < c->until && t < issued + (c->until - issued) / 3)
+		t = issued + (c->until - issued) / 3;
+	return t;
+}
+
 /* A complete next is what we wait for, unless it is not what is wanted now. */
 static bool
 next_stale(const struct service *s, const char *dir, const char *path, time_t now, bool reuse,
@@ -156,7 +170,7 @@ next_stale(const struct service *s, const char *dir, const char *path, time_t no
 		return true;
 	}
 	stale = differs(&c, s, dir, reuse, what) ||
-	    late(&c, renew_time(&s->renew, c.from, c.until, c.draw), now, what);
+	    late(&c, due_time(s, dir, &c), now, what);
 	if (stale)
 		snprintf(why, WHY_SIZE, "next: %.*s", WHY_SIZE - 8, what);
 	cert_free(&c);
@@ -200,7 +214,7 @@ due_judge(struct due *d, const struct service *s, const struct windows *windows,
 	}
 	d->have_curr = cert_load(&d->curr, curr_cert, &fault);
 	if (d->have_curr)
-		d->renew = renew_time(&s->renew, d->curr.from, d->curr.until, d->curr.draw);
+		d->renew = due_time(s, curr, &d->curr);
 	by_ca = take_window(d, s, windows, now);
 
 	if (d->next == NEXT_WHOLE) {

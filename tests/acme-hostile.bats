@@ -466,3 +466,17 @@ other_key() {
 	other_key 1 html:403@key-change#1
 	other_key 0 close-mid@key-change#1
 }
+
+@test "an order that the CA gives up between two steps is a failure: the one after the next waits" {
+	set=certs/example.com/web/next faults=order-invalid
+	mkdir site
+	cd site
+	lie_site
+	sslm-acme account -q -c liar
+	sslm-acme order -q -c liar $set
+	run -0 sslm-acme order -q -c liar $set
+	[[ $output == *"the order is invalid: "*"CAA forbids it"* ]]
+	run -75 sslm-acme order -q -c liar $set
+	[[ $output == *"failed 1 time;"* ]]
+	[ "$(grep -c /new-order "$ACME_LOG")" = 2 ]
+}

@@ -262,6 +262,27 @@ pending() {	# a complete next for web-ec
 	[[ $output == *"next: expires in "* ]]
 }
 
+# issued_ago HOURS: what the record of the set in use tells.
+issued_ago() {
+	echo "# issued : $(date -u -d "-$1 hours" +%Y%m%dT%H%M%SZ)" >certs/example.com/web-ec/curr/info
+}
+
+@test "what was old when it was issued is made again after a third of what was left" {
+	in_use example.com/web-ec $((-80 * day)) $((10 * day))
+	issued_ago 119
+	run -1 sslm-due $web
+	issued_ago 121
+	run -0 sslm-due $web
+	# A record that cannot be true counts for nothing.
+	issued_ago -1000
+	run -0 sslm-due $web
+	# In next, too.
+	issued_ago 0
+	mv certs/example.com/web-ec/curr certs/example.com/web-ec/next
+	: >certs/example.com/web-ec/next/bundle.pem
+	run -1 sslm-due $web
+}
+
 @test "an interrupted renewal is due, also when its certificate is there" {
 	lives 90
 	pending 0 $((90 * day))
