@@ -204,6 +204,10 @@ void dns_lines_free(struct dns_lines *l);
 /* Does the answer hold the record, whatever its TTL, at that owner? */
 bool dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr);
 
+/* The greatest TTL of the answer's records at that owner, of that type; 0 if it has
+ * none. */
+uint32_t dns_ttl(const ldns_pkt *answer, const char *owner, ldns_rr_type type);
+
 /* A record that the answer has at the owner of a set's type, and the set has not;
  * as text, which the caller frees; NULL if there is none. */
 char *dns_beyond(const ldns_pkt *answer, const char *owner, const struct dns_set *set);
@@ -217,9 +221,13 @@ struct dns_target {		/* a set, and what is known of it */
 	const struct dns_zone *zone;	/* NULL as long as its servers are not known */
 	struct dns_view {	/* for each of the zone's servers */
 		bool serves, no_route;
+		bool silent;	/* no answer that proves a record's absence: none at all (yet),
+				 * not authoritative, or neither NOERROR nor NXDOMAIN */
 		char *fault;	/* lines that go behind the server's name */
 	} *view;
 	bool served;		/* by all of them */
+	uint32_t ttl;		/* seconds, the greatest that any answer has had at the place
+				 * and type of the set; 0 if there was none */
 };
 
 struct dns_check {
@@ -246,9 +254,18 @@ void dns_check_report(const struct dns_check *c);
  * could not be asked for. */
 void dns_check_notes(const struct dns_check *c);
 
+/* Why a target is not served: the first server that does not, and the first line of
+ * what is wrong there ("ns2.example.com (192.0.2.53) lacks: ..."), or why its servers
+ * are not known; one line, the caller frees.  NULL if it is served. */
+char *dns_check_why(const struct dns_check *c, size_t target);
+
 /* A server that lags, and how many more; the caller frees. */
 char *dns_check_lag(const struct dns_check *c);
 void dns_check_free(struct dns_check *c);
+
+/* Does it tell what there is and what not: an answer NOERROR or NXDOMAIN, with the AA
+ * bit unless it was asked to recurse? */
+bool dns_tells(const struct dns_query *q);
 
 /* What is wrong with what a server has answered about a set at owner, as lines that go
  * behind its name: "lacks: ...", "does not answer"; NULL if nothing is.  The caller

@@ -115,7 +115,8 @@ locate(struct dns_check *c, int64_t until)
 			continue;
 		t->zone = z;
 		t->view = xmalloc(z->n * sizeof(*t->view));
-		memset(t->view, 0, z->n * sizeof(*t->view));
+		for (size_t s = 0; s < z->n; s++)
+			t->view[s] = (struct dns_view){.silent = true};
 	}
 }
 
@@ -146,6 +147,18 @@ differences(const struct dns_query *q, const struct dns_set *set, bool superset)
 		return text;
 	free(text);
 	return NULL;
+}
+
+bool
+dns_tells(const struct dns_query *q)
+{
+	ldns_pkt_rcode rcode;
+
+	if (q->fate != DNS_ANSWER)
+		return false;
+	rcode = ldns_pkt_get_rcode(q->answer);
+	return (rcode == LDNS_RCODE_NOERROR || rcode == LDNS_RCODE_NXDOMAIN) &&
+	    (q->recurse || ldns_pkt_aa(q->answer));
 }
 
 char *
@@ -180,10 +193,15 @@ all_serve(const struct dns_target *t)
 static void
 judge(struct dns_check *c, const struct dns_query *q, struct dns_target *t, struct dns_view *v)
 {
+	uint32_t ttl;
+
 	free(v->fault);
 	v->fault = dns_fault(q, t->set, c->superset);
 	v->serves = v->fault == NULL;
 	v->no_route = q->fate == DNS_NO_ROUTE;
+	v->silent = !dns_tells(q);
+	if (!v->silent && (ttl = dns_ttl(q->answer, q->name, q->type)) > t->ttl)
+		t->ttl = ttl;
 }
 
 bool
@@ -320,6 +338,34 @@ dns_check_notes(const struct dns_check *c)
 				complain("%s (%s) does not count: it cannot be reached from here",
 				    c->zone[i]->ns[s].host,
 				    dns_addr_text(&c->zone[i]->ns[s].addr));
+}
+
+char *
+dns_check_why(const struct dns_check *c, size_t target)
+{
+	const struct dns_target *t = &c->target[target];
+	const struct dns_view *v, *worst = NULL;
+	const struct dns_ns *ns;
+	const char *why = t->why;
+
+	if (t->served)
+		return NULL;
+	/* A server that there is no way to counts if there is no other. */
+	for (size_t s = 0; t->zone != NULL && s < t->zone->n; s++) {
+		v = &t->view[s];
+		if (!v->serves && v->fault != NULL &&
+		    (worst == NULL || (worst->no_route && !v->no_route)))
+			worst = v;
+	}
+	if (worst != NULL) {
+		ns = &t->zone->ns[worst - t->view];
+		return xasprintf("%s (%s) %.*s", ns->host, dns_addr_text(&ns->addr),
+		    (int)strcspn(worst->fault, "\n"), worst->fault);
+	}
+	for (size_t i = 0; why == NULL && t->place.zone != NULL && i < c->nzone; i++)
+		if (strcmp(c->zone[i]->apex, t->place.zone) == 0)
+			why = c->zone[i]->why;
+	return why != NULL ? xstrdup(why) : xasprintf("'%s' was not asked for", t->set->owner);
 }
 
 char *

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_LEN = 65535 };
+enum {
+	LINE_MAX_LEN = 65535,
+	TTL_MAX = INT32_MAX	/* a greater one counts as 0 (RFC 2181, 8) */
+};
 
 /* A record of a line, or NULL with what is wrong with it. */
 static ldns_rr *
@@ -183,6 +186,19 @@ dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr)
 		if (same_data(has, rr))
 			return true;
 	return false;
+}
+
+uint32_t
+dns_ttl(const ldns_pkt *answer, const char *owner, ldns_rr_type type)
+{
+	const ldns_rr *has;
+	uint32_t most = 0;
+	size_t at = 0;
+
+	while ((has = next_at(answer, owner, type, &at)) != NULL)
+		if (ldns_rr_ttl(has) > most && ldns_rr_ttl(has) <= TTL_MAX)
+			most = ldns_rr_ttl(has);
+	return most;
 }
 
 char *
