@@ -32,7 +32,6 @@ void failed(struct session *s, int status);
  *   placed HOST GROUP TOKEN	it has been seen to be there
  * HOST is HERE for this machine.
  */
-#define HERE "-"
 
 /* Read it, as words_load() does. */
 int published_load(struct words *lines);

@@ -40,19 +40,11 @@ bool
 web_hosts(const struct site *site, struct words *hosts)
 {
 	const struct server *web = site_server(site, "web");
-	const struct toml *at = NULL;
-	const char *host;
-	bool ok = true;
 
-	while (web != NULL && (host = conf_next(web->servers, &at)) != NULL)
-		if (host_safe(host))
-			words_add(hosts, xstrdup(host_here(host) ? HERE : host));
-		else
-			ok = conf_fault(SITE_CONF, at, "[web] servers: not a host");
-	if (ok && hosts->n == 0)
-		words_add(hosts, xstrdup(HERE));
-	words_sort(hosts);
-	return ok;
+	if (web != NULL)
+		return section_hosts(web, hosts);
+	words_add(hosts, xstrdup(HERE));
+	return true;
 }
 
 static int

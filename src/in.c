@@ -17,10 +17,10 @@ wipe(void *p, size_t len)
 	free(p);
 }
 
-/* Up to FILE_MAX bytes of fd, which is closed.  A buffer that is outgrown is
+/* Up to max bytes of fd, which is closed.  A buffer that is outgrown is
  * wiped: it may hold a key.  Of a regular file a short read is the last one. */
 static char *
-take(int fd, size_t guess, bool regular, const char *path, size_t *len)
+take(int fd, size_t guess, bool regular, const char *path, size_t max, size_t *len)
 {
 	size_t size = guess, at = 0;
 	char *buf = xmalloc(size + 1), *more;
@@ -37,7 +37,7 @@ take(int fd, size_t guess, bool regular, const char *path, size_t *len)
 		n = read(fd, buf + at, size - at);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n <= 0 || (at += (size_t)n) > FILE_MAX)
+		if (n <= 0 || (at += (size_t)n) > max)
 			break;
 		if (regular && at < size) {
 			n = 0;
@@ -47,7 +47,7 @@ take(int fd, size_t guess, bool regular, const char *path, size_t *len)
 	if (n == -1)
 		complain("cannot read '%s':", path);
 	else if (n > 0)
-		complain("'%s' is larger than %d bytes", path, FILE_MAX);
+		complain("'%s' is larger than %zu bytes", path, max);
 	if (fd != STDIN_FILENO)
 		close(fd);
 	if (n != 0) {
@@ -62,13 +62,13 @@ take(int fd, size_t guess, bool regular, const char *path, size_t *len)
 }
 
 char *
-slurp_try(const char *path, size_t *len)
+slurp_upto(const char *path, size_t max, size_t *len)
 {
 	struct stat st;
 	int fd;
 
 	if (strcmp(path, "-") == 0)
-		return take(STDIN_FILENO, 4096, false, "standard input", len);
+		return take(STDIN_FILENO, 4096, false, "standard input", max, len);
 	/* Not blocked by a FIFO that somebody put there in place of the file. */
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1)
 		return NULL;
@@ -78,7 +78,14 @@ slurp_try(const char *path, size_t *len)
 		return NULL;
 	}
 	/* One byte more than the size, so that the end is seen at once. */
-	return take(fd, st.st_size < FILE_MAX ? (size_t)st.st_size + 1 : 4096, true, path, len);
+	return take(fd, st.st_size < (off_t)max ? (size_t)st.st_size + 1 : 4096, true, path, max,
+	    len);
+}
+
+char *
+slurp_try(const char *path, size_t *len)
+{
+	return slurp_upto(path, FILE_MAX, len);
 }
 
 char *

@@ -19,8 +19,8 @@ static const struct conf_key group_keys[] = {
     {"active", WANT_BOOL, offsetof(struct group, active), 0, 0},
     {NULL, WANT_DEAD, 0, 0, 0}};
 
-static bool
-is_all(const char *s)
+bool
+means_all(const char *s)
 {
 	return strcasecmp(s, "all") == 0 || strcasecmp(s, "any") == 0 || strcmp(s, "*") == 0;
 }
@@ -129,7 +129,7 @@ add_listed(struct site *site, const struct group *g)
 	bool ok = true;
 
 	for (at = NULL; (service = conf_next(g->services, &at)) != NULL;)
-		if (is_all(service)) {
+		if (means_all(service)) {
 			site->bad = !site_add_group(site, g->domain) || site->bad;
 			return true;
 		}
@@ -180,7 +180,7 @@ site_add_named(struct site *site, const char *arg)
 	while (ok && service != NULL && *service != '\0') {
 		char *one = strsep(&service, ",");
 
-		if (is_all(one)) {
+		if (means_all(one)) {
 			ok = site_add_group(site, group);
 			continue;
 		}

@@ -34,8 +34,10 @@ sync_dir(const char *dir)
 static bool
 same(const char *path, const void *buf, size_t len)
 {
+	struct stat st;
 	size_t n;
-	char *old = slurp_try(path, &n);
+	char *old = stat(path, &st) == 0 && (size_t)st.st_size == len ?
+	    slurp_upto(path, len, &n) : NULL;
 	bool eq = old != NULL && n == len && memcmp(old, buf, len) == 0;
 
 	if (old != NULL)

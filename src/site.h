@@ -215,6 +215,9 @@ bool site_add_group(struct site *site, const char *group);
  * complaint that there is no such thing. */
 bool site_add_named(struct site *site, const char *arg);
 
+/* Is it one of the words for all of them: "*", "all", "any"? */
+bool means_all(const char *s);
+
 /* A service that is listed twice counts once, where it comes first. */
 void site_drop_twins(struct site *site);
 
@@ -415,6 +418,75 @@ bool host_here(const char *host);
 
 /* "host:path", as rsync wants it; the caller frees. */
 char *host_path(const char *host, const char *path);
+
+#define HERE "-"	/* this machine, in lists of hosts and in files */
+
+/* ---- depends.c: which servers use a service -------------------------------------- */
+
+/*
+ * Does a server of this section use the certificate?  With svc_depends: if one of its
+ * pairs names it.  Without: every service but those of group 'ca'.  [dns] uses none.
+ */
+bool section_uses(const struct server *s, const struct service_id *id);
+
+/* Is the section to be reloaded for a new certificate of those?  Not if it has
+ * 'depends' without 'cert', and no svc_depends. */
+bool section_certs(const struct server *s);
+
+/* And for new TLSA records of their groups: 'dns' or 'tlsa' in 'depends'? */
+bool section_tlsa(const struct server *s);
+
+/* Has it a restart_cmd? */
+bool section_cmd(const struct server *s);
+
+/* Its hosts, HERE for those that are this machine, and if there is none; sorted.
+ * False after a complaint of what is not a host; it is left out. */
+bool section_hosts(const struct server *s, struct words *hosts);
+
+/* ---- deployed.c: what servers have been given and told ---------------------------- */
+
+/*
+ * A line each, sorted; HOST may be HERE in some; GEN is the name of a generation.
+ *   copy HOST GROUP/SERVICE GEN GEN	what its curr and next are; "-": has none
+ *   group HOST GROUP HASH		and of the files beside the services
+ *   old HOST				may have generations that no link leads to
+ *   post HOST				post_copy_cmd is owed
+ *   seen HOST GROUP/SERVICE GEN	curr has led there since a server was last told
+ *   tlsa HOST SECTION GROUP HASH	told of these TLSA records
+ *   use HOST SECTION GROUP/SERVICE GEN	told, with success, of this curr
+ */
+#define DEPLOYED "certs/.deployed"
+
+/* Read and write it, as words_load() and words_save() do. */
+int deployed_load(struct words *lines);
+int deployed_save(const struct words *lines);
+
+/* What stands behind a key, the first words of a line, or NULL.  Of copy, group, tlsa
+ * and use there is one line for each key that ends before the first GEN or HASH; old,
+ * post and seen may have several. */
+const char *deployed_get(const struct words *lines, const char *key);
+
+/* Where lines with that key begin, to go on from there while deployed_has() them. */
+size_t deployed_find(const struct words *lines, const char *key);
+bool deployed_has(const struct words *lines, size_t at, const char *key);
+
+/* In place of all lines with that key, this one; one more; none. */
+void deployed_put(struct words *lines, const char *key, const char *value);
+void deployed_add(struct words *lines, const char *key, const char *value);
+void deployed_drop(struct words *lines, const char *key);
+
+/*
+ * The generations of a service that a server which depends on it may still be using:
+ * names of entries of db, added to gens, sorted.  *unknown is set if nothing is known
+ * of some server that depends on it: it has never been reloaded with success.  *none is
+ * set if no section with a restart_cmd uses the service; there may be gens all the
+ * same, of hosts that get copies and are not told.  What is curr now need not be among
+ * gens; a server that starts reads it, so it counts in any case.  False after a
+ * complaint: the file cannot be read, and nothing can be ruled out.  certs/.deployed
+ * is read once in a process.  In the test tree no server uses anything.
+ */
+bool deployed_gens(const struct site *site, const struct service_id *id, struct words *gens,
+    bool *unknown, bool *none);
 
 /* ---- push.c: zones that the name server has to be told of -------------------- */
 

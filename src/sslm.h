@@ -149,6 +149,9 @@ char *slurp(const char *path, size_t *len);
  * regular file); where it was opened and cannot be read, errno is 0. */
 char *slurp_try(const char *path, size_t *len);
 
+/* The same with a limit of its own, in bytes. */
+char *slurp_upto(const char *path, size_t max, size_t *len);
+
 /* Wipe len bytes and free them.  NULL is allowed. */
 void wipe(void *p, size_t len);
 
@@ -180,6 +183,8 @@ char *words_join(const struct words *l, const char *end, size_t *len);
 
 /* Empty the list. */
 void words_free(struct words *l);
+
+enum { LIST_MAX = 64 << 20 };	/* bytes that such a file may have */
 
 /*
  * Read a file of lines into a list, sorted: what take() makes of each, which is NULL

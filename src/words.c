@@ -94,7 +94,7 @@ words_load(struct words *l, const char *path, char *(*take)(const char *line), c
 	size_t len;
 	int ret = 0;
 
-	if ((buf = rest = slurp_try(path, &len)) == NULL) {
+	if ((buf = rest = slurp_upto(path, LIST_MAX, &len)) == NULL) {
 		if (errno == ENOENT)
 			return 0;
 		if (errno != 0)
