@@ -12,8 +12,8 @@
 #           does not say it; 8),
 #           DNS_WAIT (seconds for name servers to show a challenge; 1800); from
 #           the environment SSLM_BIN (where the programs are)
-# Provides: renew, roll, status, due, verify, conf, prod, prune, dns, tidy, and renew's
-#           steps one by one: keys or copy, csr, cert, ntoc
+# Provides: renew, roll, status, due, verify, conf, prod, deploy, prune, dns, tidy, and
+#           renew's steps one by one: keys or copy, csr, cert, ntoc
 #
 # make itself can only say 0 or 2.  A run leaves what it would have said, as in
 # every manual (0, 1, 2, 75), in certs/.exit; sslm-mgr hands that on.
@@ -38,7 +38,7 @@ JOBS     ?= 8
 DNS_WAIT ?= 1800
 
 LOOK     := status due verify
-PHASES   := renew roll conf prod prune dns tidy keys copy csr cert ntoc
+PHASES   := renew roll conf prod deploy prune dns tidy keys copy csr cert ntoc
 .PHONY: $(LOOK) $(PHASES)
 
 # As it is written: a `$' in it is nothing to make.
@@ -67,7 +67,7 @@ endef
 define begin
 $(lock); bad=0; quiet=; exec 3>&1; \
 [ -n "$(V)" ] || [ -t 1 ] || { quiet=-q; exec 3>/dev/null; }; \
-for f in .due .status .exit .want .ask .dns .seen .persist; do \
+for f in .due .status .exit .want .ask .dns .seen .persist .deployed; do \
 	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
 		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
 	fi; \
@@ -164,9 +164,14 @@ $(end)
 endef
 
 # Not if the site's own file is wrong, which has been said before this.
+sound = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && [ -z "$(KEEP)" ]
+
 # $1: -c to compare what is there, which a renewal has no need to.
-install = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && [ -z "$(KEEP)" ] && \
-	{ sslm-install $1 $$quiet -- $$SERVICES || bad=1; }
+install = $(sound) && { sslm-install $1 $$quiet -- $$SERVICES || bad=1; }
+
+# Other machines get what is in production, and servers that depend on it are told; not
+# of the test tree.  $1: -f
+deploy = $(sound) && [ ! -e .staging ] && { sslm-deploy $1 $$quiet -- $$SERVICES || bad=1; }
 
 # What CAs want is asked for as often as they say, and then this once more.
 due = sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$quiet -o certs/.due -w certs/.ask -- $$SERVICES
@@ -188,7 +193,7 @@ renew:
 		sslm-next $(if $(FORCE),-a,-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
 		$(obtain); \
 	fi; \
-	$(withdraw); $(call install); $(summary); $(end)
+	$(withdraw); $(call install); $(call deploy); $(summary); $(end)
 
 ## keys: a new next, and its key
 keys:
@@ -216,7 +221,7 @@ else
 	@$(begin); \
 	sslm-roll $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) \
 	    $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$quiet -- $$SERVICES || bad=1; \
-	$(call install,-c); $(end)
+	$(call install,-c); $(call deploy); $(end)
 endif
 
 ## status: every certificate with its dates; V=1 for more
@@ -241,9 +246,18 @@ conf:
 ntoc:
 	@$(begin); sslm-roll -f $$quiet -- $$SERVICES || bad=1; $(end)
 
-## prod: bring what is missing to the production directory
+## prod: bring what is missing to the production directory, and to other machines
 prod:
-	@$(begin); $(call install,-c); $(end)
+	@$(begin); $(call install,-c); $(call deploy); $(end)
+
+## deploy: copy to other machines and reload servers where it has not been done yet
+ifdef DRY
+deploy:
+	@set -f; [ -e .staging ] || sslm-deploy -n $(if $(FORCE),-f) -- $$SERVICES
+else
+deploy:
+	@$(begin); $(call deploy,$(if $(FORCE),-f)); $(end)
+endif
 
 ## tidy: withdraw what an interrupted run has left published
 tidy:

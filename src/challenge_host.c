@@ -12,7 +12,6 @@
 #define STAGE "certs/.acme/web"
 #define ROOT STAGE "/root"
 #define LIST STAGE "/list"
-#define SSH "ssh -o BatchMode=yes -o ConnectTimeout=10"
 
 enum { SECONDS = 120 };
 
@@ -108,18 +107,6 @@ stage(const struct web_file *f, size_t n)
 	return write_list(f, n);
 }
 
-/* Has rsync, or its ssh, not come as far as the files? */
-static bool
-no_answer(struct ran r)
-{
-	static const int code[] = {10, 12, 30, 35, 255};	/* rsync(1), ssh(1) */
-
-	for (size_t i = 0; i < sizeof(code) / sizeof(code[0]); i++)
-		if (r.how == RAN_EXIT && r.code == code[i])
-			return true;
-	return r.how == RAN_LATE;
-}
-
 int
 host_web(const char *host, const char *root, const struct web_file *f, size_t n)
 {
@@ -134,9 +121,9 @@ host_web(const char *host, const char *root, const struct web_file *f, size_t n)
 	to = host_path(host, dir);
 	r = run(f[0].content != NULL ?
 	    (const char *[]){"rsync", "-ptOs", "--no-implied-dirs", "--mkpath", "--chmod=D755,F644",
-		"--timeout=30", "-e", SSH, from, tree, to, NULL} :
+		"--timeout=30", "-e", HOST_SSH, from, tree, to, NULL} :
 	    (const char *[]){"rsync", "-rs", "--existing", "--delete", rules, "--timeout=30", "-e",
-		SSH, tree, to, NULL}, SECONDS);
+		HOST_SSH, tree, to, NULL}, SECONDS);
 	free(to);
 	free(dir);
 	unstage();
@@ -145,5 +132,5 @@ host_web(const char *host, const char *root, const struct web_file *f, size_t n)
 	text = ran_text(r);
 	complain("[web] servers '%s': rsync: %s", host, text);
 	free(text);
-	return no_answer(r) ? EX_TEMP : EX_PERM;
+	return host_unreached(r) ? EX_TEMP : EX_PERM;
 }

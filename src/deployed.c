@@ -7,8 +7,8 @@
 
 enum { GEN_MAX = 64, WORDS_MAX = 5 };
 
-static bool
-is_gen(const char *s)
+bool
+deployed_gen(const char *s)
 {
 	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-");
 
@@ -45,8 +45,8 @@ word_ok(char kind, char *s)
 	case 'h': return strcmp(s, HERE) == 0 || host_safe(s);
 	case 'n': return name_safe(s);
 	case 's': return is_id(s);
-	case 'g': return is_gen(s);
-	case 'o': return strcmp(s, "-") == 0 || is_gen(s);
+	case 'g': return deployed_gen(s);
+	case 'o': return strcmp(s, "-") == 0 || deployed_gen(s);
 	default: return is_hash(s);
 	}
 }
@@ -177,7 +177,7 @@ linked(const struct service_id *id, const char *link, char gen[GEN_MAX + 1])
 	if (to != NULL && (slash = strrchr(to, '/')) != NULL)
 		to = slash + 1;
 	gen[0] = '\0';
-	if (to != NULL && is_gen(to))
+	if (to != NULL && deployed_gen(to))
 		memcpy(gen, to, strlen(to) + 1);
 	free(path);
 }

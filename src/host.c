@@ -44,3 +44,14 @@ host_path(const char *host, const char *path)
 {
 	return xasprintf(strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, path);
 }
+
+bool
+host_unreached(struct ran r)
+{
+	static const int code[] = {10, 12, 30, 35, 255};	/* rsync(1), ssh(1) */
+
+	for (size_t i = 0; i < sizeof(code) / sizeof(code[0]); i++)
+		if (r.how == RAN_EXIT && r.code == code[i])
+			return true;
+	return r.how == RAN_LATE;
+}

@@ -419,6 +419,12 @@ bool host_here(const char *host);
 /* "host:path", as rsync wants it; the caller frees. */
 char *host_path(const char *host, const char *path);
 
+/* How ssh is called: it asks nobody, and does not wait for ever. */
+#define HOST_SSH "ssh -o BatchMode=yes -o ConnectTimeout=10"
+
+/* Has rsync, or ssh, not come as far as the other side's files or command? */
+bool host_unreached(struct ran r);
+
 #define HERE "-"	/* this machine, in lists of hosts and in files */
 
 /* ---- depends.c: which servers use a service -------------------------------------- */
@@ -456,6 +462,9 @@ bool section_hosts(const struct server *s, struct words *hosts);
  *   use HOST SECTION GROUP/SERVICE GEN	told, with success, of this curr
  */
 #define DEPLOYED "certs/.deployed"
+
+/* Can it be the name of a generation in such a line? */
+bool deployed_gen(const char *s);
 
 /* Read and write it, as words_load() and words_save() do. */
 int deployed_load(struct words *lines);

@@ -1,0 +1,102 @@
+/*
+ * deploy.h - how sets come to other machines, and servers to know of them; the parts
+ * of sslm-deploy.
+ */
+#ifndef DEPLOY_H
+#define DEPLOY_H
+
+#include "site.h"
+
+struct prod {			/* a service, in production */
+	const struct service_id *id;
+	char *name;		/* "group/service" */
+	char *curr, *next;	/* names of generations, or NULL */
+	size_t group;		/* its place in struct deploy */
+	bool bad;		/* cannot be read, or is not complete: has been said */
+};
+
+struct prod_group {
+	const char *name;
+	char *hash, *tlsa;	/* of what is beside its services; of its TLSA records */
+};
+
+struct deploy {
+	struct site site;
+	const char *prod;	/* production, without a slash at its end */
+	struct words *where;	/* the hosts of each of site.server; none of [dns] */
+	struct words all;	/* of all of them */
+	struct words copies;	/* those that get copies: never HERE */
+	struct prod *service;	/* in the order of site.id */
+	struct prod_group *group;
+	size_t ngroup;
+	struct words state;	/* certs/.deployed */
+	struct words failed;	/* hosts whose copies have not been made, unsorted */
+	bool named;		/* services were named: there may be more of them */
+	bool force, dry, quiet;
+	int seconds;		/* for each command */
+	bool damaged;		/* the state had lines that are not ours */
+	int ret;		/* exit status, so far */
+};
+
+/* Something failed: EX_TEMP, or EX_PERM, which counts more. */
+void deploy_failed(struct deploy *d, int status);
+
+/* Write the state; a failure is noted, and false. */
+bool deploy_save(struct deploy *d);
+
+/* Does a section on the host use service i? */
+bool deploy_uses(const struct deploy *d, size_t server, const char *host, size_t i);
+
+/* "host<TAB>what", unless it is to be quiet. */
+void deploy_say(const struct deploy *d, const char *host, const char *fmt, ...) PRINTF(3, 4);
+
+/* ---- deploy_prod.c: what is in production ---------------------------------- */
+
+/* Read the links of all services, and what is beside them where somebody wants it. */
+void prod_read(struct deploy *d);
+void prod_free(struct deploy *d);
+
+/* Has service i, in production, all the files that a set has?  If not, or if there is
+ * a private key of a CA, it is bad from now on. */
+bool prod_whole(struct deploy *d, size_t i);
+
+/* The paths below production of all that belongs to generation gen of a service, or
+ * beside the services of a group: directories and files to list, links to links, what
+ * has to go too. */
+void prod_set_paths(const struct prod *p, const char *gen, struct words *list);
+void prod_group_paths(const struct deploy *d, const struct prod_group *g, struct words *list,
+    struct words *links);
+
+/* ---- deploy_copy.c: to other machines ------------------------------------------ */
+
+/* Is something to be copied there?  To say it: print each thing. */
+bool copy_wanted(struct deploy *d, const char *host, bool print);
+
+/* Copy it: sets, then links, then what is old goes.  The host is added to d->failed if
+ * that fails. */
+void copy_host(struct deploy *d, const char *host);
+
+/* Has that failed, in this run? */
+bool copy_failed(const struct deploy *d, const char *host);
+
+/* ---- deploy_restart.c: servers are told ---------------------------------------- */
+
+/* Note of every generation that servers can see from now on that they may use it. */
+void restart_seen(struct deploy *d);
+
+/* Has it a post_copy_cmd? */
+bool post_cmds(const struct deploy *d, const char *host);
+
+/* Has a host of post_copy_cmd been copied to, without having had its commands? */
+bool post_wanted(const struct deploy *d, const char *host);
+
+/* Run them. */
+void post_host(struct deploy *d, const char *host);
+
+/* Is the section to be reloaded there? */
+bool restart_wanted(const struct deploy *d, size_t server, const char *host);
+
+/* All sections on all hosts, in their order. */
+void restart_all(struct deploy *d);
+
+#endif

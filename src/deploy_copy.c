@@ -1,0 +1,350 @@
+/*
+ * deploy_copy.c: sets to other machines, by rsync over ssh.  It is given a list of paths,
+ * and hands them on by its protocol: nothing has to be quoted for a shell.  A set arrives
+ * whole before a link is switched to it, by one rename, and goes only when no link leads
+ * to it any more; so it takes up to three calls, each for all services together.
+ */
+#include "deploy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Named like a spool file: what a killed run leaves of it goes with the others. */
+#define LIST "certs/.deploy.new"
+
+static const char from[] = "--files-from=" LIST;
+
+/* Does a section there use service i, and want it to be copied? */
+static bool
+gets(const struct deploy *d, const char *host, size_t i)
+{
+	for (size_t s = 0; s < d->site.nserver; s++)
+		if (!d->site.server[s].skip_prod_copy && deploy_uses(d, s, host, i))
+			return true;
+	return false;
+}
+
+static char *
+copy_key(const char *host, const struct prod *p)
+{
+	return xasprintf("copy %s %s", host, p->name);
+}
+
+static char *
+copy_value(const struct prod *p)
+{
+	return xasprintf("%s %s", p->curr != NULL ? p->curr : "-",
+	    p->next != NULL ? p->next : "-");
+}
+
+/* Is it in production, and the copy another one? */
+static bool
+set_wanted(const struct deploy *d, const char *host, size_t i)
+{
+	const struct prod *p = &d->service[i];
+	char *key, *value;
+	const char *have;
+	bool yes;
+
+	if (p->bad || (p->curr == NULL && p->next == NULL) || !gets(d, host, i))
+		return false;
+	key = copy_key(host, p);
+	value = copy_value(p);
+	have = deployed_get(&d->state, key);
+	yes = d->force || have == NULL || strcmp(have, value) != 0;
+	free(value);
+	free(key);
+	return yes;
+}
+
+static bool
+group_wanted(const struct deploy *d, const char *host, size_t g)
+{
+	char *key = xasprintf("group %s %s", host, d->group[g].name);
+	const char *have = deployed_get(&d->state, key);
+	bool yes = d->force || have == NULL || strcmp(have, d->group[g].hash) != 0;
+
+	free(key);
+	return yes;
+}
+
+/* What is to go to a host. */
+struct load {
+	bool *set, *group;
+	size_t sets, groups;
+};
+
+static struct load
+load_for(struct deploy *d, const char *host)
+{
+	struct load l = {xreallocarray(NULL, d->site.n, sizeof(bool)),
+	    xreallocarray(NULL, d->ngroup, sizeof(bool)), 0, 0};
+
+	memset(l.group, 0, d->ngroup * sizeof(bool));
+	for (size_t i = 0; i < d->site.n; i++) {
+		const struct prod *p = &d->service[i];
+
+		if ((l.set[i] = set_wanted(d, host, i)))
+			l.sets++;
+		if (!l.group[p->group] && (p->curr != NULL || p->next != NULL) &&
+		    gets(d, host, i) && group_wanted(d, host, p->group)) {
+			l.group[p->group] = true;
+			l.groups++;
+		}
+	}
+	return l;
+}
+
+static void
+load_free(struct load *l)
+{
+	free(l->set);
+	free(l->group);
+}
+
+bool
+copy_wanted(struct deploy *d, const char *host, bool print)
+{
+	struct load l = load_for(d, host);
+	char *old = xasprintf("old %s", host);
+	bool yes = l.sets > 0 || l.groups > 0 || words_has(&d->state, old);
+
+	for (size_t i = 0; print && i < d->site.n; i++)
+		if (l.set[i])
+			deploy_say(d, host, "would get %s", d->service[i].name);
+	for (size_t g = 0; print && g < d->ngroup; g++)
+		if (l.group[g])
+			deploy_say(d, host, "would get what is beside the services of %s",
+			    d->group[g].name);
+	free(old);
+	load_free(&l);
+	return yes;
+}
+
+/* ---- rsync ------------------------------------------------------------------ */
+
+static int
+write_list(struct words *list)
+{
+	size_t len;
+	char *text;
+	int ret;
+
+	words_sort(list);
+	text = words_join(list, "\n", &len);
+	ret = out_file(LIST, 0600, text, len) == -1 ? -1 : 0;
+	free(text);
+	return ret;
+}
+
+static struct ran
+rsync(const struct deploy *d, const char *to, const char *const option[], const char *first)
+{
+	char *tree = xasprintf("%s/", d->prod);
+	const char *argv[20] = {"rsync", "-s", "--timeout=30", "-e", HOST_SSH, from};
+	size_t n = 6;
+	struct ran r;
+
+	if (first != NULL)
+		argv[n++] = first;
+	while (*option != NULL)
+		argv[n++] = *option++;
+	argv[n++] = tree;
+	argv[n] = to;
+	r = run(argv, d->seconds);
+	free(tree);
+	return r;
+}
+
+/* rsync 3.2.3 does not know it; at the other end that is an error of the stream. */
+static bool
+may_not_know(struct ran r)
+{
+	return r.how == RAN_EXIT && (r.code == 1 || r.code == 12);
+}
+
+/* Full disks and lost connections may be better next time. */
+static int
+status_of(struct ran r)
+{
+	return host_unreached(r) || (r.how == RAN_EXIT && r.code == 11) ? EX_TEMP : EX_PERM;
+}
+
+/* One pass over what is listed; false after a complaint.  An empty list is done. */
+static bool
+pass(struct deploy *d, const char *host, struct words *list, const char *what,
+    const char *const option[], bool sync)
+{
+	char *dir, *to, *text;
+	struct ran r;
+
+	if (list->n == 0)
+		return true;
+	if (write_list(list) == -1) {
+		deploy_failed(d, EX_TEMP);
+		return false;
+	}
+	dir = xasprintf("%s/", d->prod);
+	to = host_path(host, dir);
+	r = rsync(d, to, option, sync ? "--fsync" : NULL);
+	if (sync && may_not_know(r))
+		r = rsync(d, to, option, NULL);
+	if (!ran_well(r)) {
+		text = ran_text(r);
+		complain("'%s': %s: rsync: %s", host, what, text);
+		free(text);
+		deploy_failed(d, status_of(r));
+	}
+	if (unlink(LIST) == -1 && errno != ENOENT)
+		complain("cannot remove '%s':", LIST);
+	free(to);
+	free(dir);
+	return ran_well(r);
+}
+
+/* ---- the three passes --------------------------------------------------------- */
+
+static bool
+send_sets(struct deploy *d, const char *host, const struct load *l)
+{
+	struct words files = {NULL, 0}, links = {NULL, 0};
+	bool ok;
+
+	for (size_t i = 0; i < d->site.n; i++) {
+		const struct prod *p = &d->service[i];
+
+		if (!l->set[i])
+			continue;
+		/* The dot has production itself sent along, with its mode. */
+		words_add(&files, xasprintf("./%s", p->id->group));
+		if (p->curr != NULL)
+			prod_set_paths(p, p->curr, &files);
+		if (p->next != NULL)
+			prod_set_paths(p, p->next, &files);
+		if (p->curr != NULL)
+			words_add(&links, xasprintf("%s/curr", p->name));
+		words_add(&links, xasprintf("%s/next", p->name));
+	}
+	for (size_t g = 0; g < d->ngroup; g++)
+		if (l->group[g]) {
+			words_add(&files, xasprintf("./%s", d->group[g].name));
+			prod_group_paths(d, &d->group[g], &files, &links);
+		}
+	ok = pass(d, host, &files, "copy of sets", (const char *[]){"-ptO", "--mkpath",
+	    "--ignore-missing-args", d->force ? "--checksum" : NULL, NULL}, true) &&
+	    pass(d, host, &links, "switch of links", (const char *[]){"-l", "--no-implied-dirs",
+	    "--force", "--delete-missing-args", NULL}, false);
+	words_free(&links);
+	words_free(&files);
+	return ok;
+}
+
+/* Has production what a copy line says, so that nothing in use there is missing here? */
+static bool
+is_mirror(const struct deploy *d, const char *name, const char *value)
+{
+	static const char *const link[] = {"curr", "next"};
+	char target[300], *path, *have[2];
+	bool yes;
+
+	for (size_t i = 0; i < 2; i++) {
+		path = xasprintf("%s/%s/%s", d->prod, name, link[i]);
+		have[i] = xstrdup(link_target(path, target, sizeof(target)) != NULL &&
+		    access(path, F_OK) == 0 && strncmp(target, "db/", 3) == 0 ? target + 3 : "-");
+		free(path);
+	}
+	path = xasprintf("%s %s", have[0], have[1]);
+	yes = strcmp(path, value) == 0;
+	free(path);
+	free(have[0]);
+	free(have[1]);
+	return yes;
+}
+
+/* Generations that production does not have any more go there too. */
+static bool
+remove_old(struct deploy *d, const char *host)
+{
+	char *key = xasprintf("copy %s", host);
+	struct words dirs = {NULL, 0};
+	bool ok;
+
+	for (size_t at = deployed_find(&d->state, key); deployed_has(&d->state, at, key); at++) {
+		const char *name = d->state.w[at] + strlen(key) + 1;
+		size_t n = strcspn(name, " ");
+		char *copy = xasprintf("%.*s", (int)n, name);
+
+		if (is_mirror(d, copy, name + n + 1))
+			words_add(&dirs, xasprintf("%s/db/", copy));
+		free(copy);
+	}
+	ok = pass(d, host, &dirs, "removal of old sets", (const char *[]){"-r", "--existing",
+	    "--ignore-existing", "--delete", NULL}, false);
+	words_free(&dirs);
+	free(key);
+	return ok;
+}
+
+static void
+note(struct deploy *d, const char *host, const struct load *l)
+{
+	char *key, *value;
+
+	for (size_t i = 0; i < d->site.n; i++)
+		if (l->set[i]) {
+			key = copy_key(host, &d->service[i]);
+			value = copy_value(&d->service[i]);
+			deployed_put(&d->state, key, value);
+			free(value);
+			free(key);
+		}
+	for (size_t g = 0; g < d->ngroup; g++)
+		if (l->group[g]) {
+			key = xasprintf("group %s %s", host, d->group[g].name);
+			deployed_put(&d->state, key, d->group[g].hash);
+			free(key);
+		}
+}
+
+void
+copy_host(struct deploy *d, const char *host)
+{
+	struct load l = load_for(d, host);
+	char *old = xasprintf("old %s", host);
+
+	for (size_t i = 0; i < d->site.n; i++)
+		if (l.set[i] && !prod_whole(d, i)) {
+			l.set[i] = false;
+			l.sets--;
+		}
+	if (l.sets > 0 || l.groups > 0) {
+		if (l.sets > 0)
+			deployed_add(&d->state, "old", host);
+		if (post_cmds(d, host))
+			deployed_add(&d->state, "post", host);
+		if (!deploy_save(d) || !send_sets(d, host, &l)) {
+			words_add(&d->failed, xstrdup(host));
+			goto out;
+		}
+		note(d, host, &l);
+		deploy_say(d, host, "copied");
+	}
+	if (words_has(&d->state, old) && remove_old(d, host))
+		words_drop(&d->state, old);
+	if (!deploy_save(d))
+		words_add(&d->failed, xstrdup(host));
+out:
+	free(old);
+	load_free(&l);
+}
+
+bool
+copy_failed(const struct deploy *d, const char *host)
+{
+	for (size_t i = 0; i < d->failed.n; i++)
+		if (strcmp(d->failed.w[i], host) == 0)
+			return true;
+	return false;
+}

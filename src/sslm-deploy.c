@@ -1,0 +1,235 @@
+/* sslm-deploy: bring what is in production to other machines, and have the servers
+ * that depend on it reload. */
+#include "deploy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: sslm-deploy [-fnq] [-C dir] [-w seconds] [service ...]\n"
+    "       sslm-deploy -h | -V\n";
+
+enum { SECONDS = 600, SECONDS_MAX = 86400 };
+
+void
+deploy_failed(struct deploy *d, int status)
+{
+	if (d->ret == EX_YES || d->ret == EX_TEMP)
+		d->ret = status;
+}
+
+bool
+deploy_save(struct deploy *d)
+{
+	if (deployed_save(&d->state) != -1)
+		return true;
+	deploy_failed(d, EX_TEMP);
+	return false;
+}
+
+bool
+deploy_uses(const struct deploy *d, size_t s, const char *host, size_t i)
+{
+	return words_has(&d->where[s], host) &&
+	    section_uses(&d->site.server[s], d->service[i].id);
+}
+
+void
+deploy_say(const struct deploy *d, const char *host, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->quiet)
+		return;
+	printf("%s\t", strcmp(host, HERE) == 0 ? "localhost" : host);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+/* Who is where; die(EX_USE) if something cannot be meant. */
+static void
+find_hosts(struct deploy *d)
+{
+	bool ok = true;
+
+	d->where = xreallocarray(NULL, d->site.nserver, sizeof(*d->where));
+	for (size_t s = 0; s < d->site.nserver; s++) {
+		const struct server *section = &d->site.server[s];
+
+		d->where[s] = (struct words){NULL, 0};
+		if (strcmp(section->section, "dns") == 0)
+			continue;
+		ok = section_hosts(section, &d->where[s]) && ok;
+		for (size_t h = 0; h < d->where[s].n; h++) {
+			words_add(&d->all, xstrdup(d->where[s].w[h]));
+			if (!section->skip_prod_copy && strcmp(d->where[s].w[h], HERE) != 0)
+				words_add(&d->copies, xstrdup(d->where[s].w[h]));
+		}
+	}
+	words_sort(&d->all);
+	words_sort(&d->copies);
+	if (ok && d->copies.n > 0 && d->prod[0] != '/') {
+		complain("%s: prod_cert_dir '%s' is not absolute, and '%s' another machine",
+		    SITE_CONF, d->prod, d->copies.w[0]);
+		ok = false;
+	}
+	if (!ok)
+		finish(EX_USE);
+}
+
+/* ---- lines of what is not configured any more --------------------------------- */
+
+/* Is a section of that name, if one is named, there, and does it use the service, if
+ * one is named? */
+static bool
+configured(const struct deploy *d, const char *host, const char *section, char *service)
+{
+	char *slash = service != NULL ? strchr(service, '/') : NULL;
+	struct service_id id = {service, slash != NULL ? slash + 1 : NULL};
+	bool yes = false;
+
+	if (slash != NULL)
+		*slash = '\0';
+	for (size_t s = 0; s < d->site.nserver && !yes; s++)
+		yes = (section == NULL || strcmp(d->site.server[s].section, section) == 0) &&
+		    words_has(&d->where[s], host) &&
+		    (slash == NULL || section_uses(&d->site.server[s], &id));
+	if (slash != NULL)
+		*slash = '/';
+	return yes;
+}
+
+static bool
+line_counts(const struct deploy *d, const struct words *services, const char *line)
+{
+	char *copy = xstrdup(line), *rest = copy, *kind = strsep(&rest, " ");
+	const char *host = strsep(&rest, " "), *section = NULL;
+	char *service = NULL;
+	bool copied, yes;
+
+	if (strcmp(kind, "use") == 0 || strcmp(kind, "tlsa") == 0)
+		section = strsep(&rest, " ");
+	if (strcmp(kind, "use") == 0 || strcmp(kind, "copy") == 0 || strcmp(kind, "seen") == 0)
+		service = strsep(&rest, " ");
+	copied = section == NULL && strcmp(kind, "seen") != 0;
+	yes = (!copied || words_has(&d->copies, host)) && configured(d, host, section, service) &&
+	    (service == NULL || services->n == 0 || words_has(services, service));
+	free(copy);
+	return yes;
+}
+
+/* True if there were some. */
+static bool
+forget(struct deploy *d)
+{
+	struct words kept = {NULL, 0}, services = {NULL, 0};
+	bool some = false;
+
+	for (size_t i = 0; i < d->site.n && !d->named; i++)
+		words_add(&services, xstrdup(d->service[i].name));
+	words_sort(&services);
+	for (size_t i = 0; i < d->state.n; i++)
+		if (line_counts(d, &services, d->state.w[i])) {
+			words_add(&kept, xstrdup(d->state.w[i]));
+		} else {
+			some = true;
+		}
+	words_free(&services);
+	words_free(&d->state);
+	d->state = kept;
+	return some;
+}
+
+/* ---- all of it --------------------------------------------------------------------- */
+
+static void
+show(struct deploy *d)
+{
+	d->quiet = false;
+	for (size_t h = 0; h < d->copies.n; h++)
+		copy_wanted(d, d->copies.w[h], true);
+	for (size_t h = 0; h < d->copies.n; h++)
+		if (post_wanted(d, d->copies.w[h]))
+			deploy_say(d, d->copies.w[h], "would have its post_copy_cmd");
+	restart_all(d);
+}
+
+static void
+deploy(struct deploy *d)
+{
+	size_t lines;
+	bool some = forget(d) || d->damaged;
+
+	lines = d->state.n;
+	restart_seen(d);
+	/* What servers can see from now on is written down first. */
+	if ((some || d->state.n != lines) && !deploy_save(d))
+		return;
+	for (size_t h = 0; h < d->copies.n; h++)
+		if (copy_wanted(d, d->copies.w[h], false))
+			copy_host(d, d->copies.w[h]);
+	for (size_t h = 0; h < d->copies.n; h++)
+		if (post_wanted(d, d->copies.w[h]))
+			post_host(d, d->copies.w[h]);
+	restart_all(d);
+}
+
+static void
+free_all(struct deploy *d)
+{
+	prod_free(d);
+	for (size_t s = 0; s < d->site.nserver; s++)
+		words_free(&d->where[s]);
+	free(d->where);
+	words_free(&d->all);
+	words_free(&d->copies);
+	words_free(&d->state);
+	words_free(&d->failed);
+	site_free(&d->site);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct deploy d = {.seconds = SECONDS};
+	const char *dir = NULL;
+	int c, loaded;
+
+	start();
+	while ((c = getopt(argc, argv, "C:fhnqVw:")) != -1)
+		switch (c) {
+		case 'C': dir = optarg; break;
+		case 'f': d.force = true; break;
+		case 'n': d.dry = true; break;
+		case 'q': d.quiet = true; break;
+		case 'w': d.seconds = (int)num(optarg, 1, SECONDS_MAX, "-w"); break;
+		default: opt_other(c, usage);
+		}
+	site_load(&d.site, dir, argv + optind);
+	d.named = argv[optind] != NULL || d.site.bad;
+	d.prod = d.site.prod_cert_dir;
+	/* What is tried is for no server. */
+	if (!d.site.test) {
+		find_hosts(&d);
+		if ((loaded = deployed_load(&d.state)) == -1)
+			finish(EX_PERM);
+		if ((d.damaged = loaded == 1))
+			deploy_failed(&d, EX_PERM);
+		prod_read(&d);
+		if (d.dry)
+			show(&d);
+		else
+			deploy(&d);
+	}
+	c = d.site.bad && d.ret == EX_YES ? EX_USE : d.ret;
+	free_all(&d);
+	out_done();
+	if (c != EX_YES)
+		finish(c);
+	return EX_YES;
+}
