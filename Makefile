@@ -18,6 +18,7 @@ LIBS-sslm-jws       := -ljansson
 LIBS-sslm-acme      := -lcurl -ljansson
 LIBS-sslm-challenge := -lldns -ljansson
 LIBS-sslm-nscheck   := -lldns
+LIBS-sslm-dane      := -lldns
 
 include mk/build.mk
 include mk/check.mk

@@ -140,11 +140,26 @@ while read -r s; do \
 done <certs/.want
 endef
 
+# The name server is told of the zones that have changed.  What it serves now is
+# waited for by whoever looks after that.
+define push
+pushed=; \
+if [ -e certs/.push ]; then \
+	if sslm-dnspush -q >&3; then pushed="-w $(DNS_WAIT)"; else bad=1; fi; \
+fi
+endef
+
+# The TLSA records of what is in use and of what is to come.
+records = [ -n "$(KEEP)" ] || sslm-dane $$quiet -- $$SERVICES || bad=1
+
+# Are they served?  From then on next waits for its roll.
+look = [ -n "$(KEEP)" ] || sslm-dane -e $1 -- $$SERVICES || bad=1
+
 # Whatever an earlier run could not withdraw, or tell the name server, too; also one
 # in a tree below.
 define withdraw
 [ ! -e certs/.challenges ] || sslm-challenge -d -q || bad=1; \
-[ ! -e certs/.push ] || sslm-dnspush -q >&3 || bad=1; \
+$(push); \
 for tree in .test .dry; do \
 	if [ -e certs/$$tree/certs/.challenges ] || [ -e certs/$$tree/certs/.push ]; then \
 		SSLM_LOCKED=1 $(MAKE) -C certs/$$tree -f '$(above)/site.mk' MK='$(above)' tidy || bad=1; \
@@ -193,7 +208,7 @@ renew:
 		sslm-next $(if $(FORCE),-a,-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
 		$(obtain); \
 	fi; \
-	$(withdraw); $(call install); $(call deploy); $(summary); $(end)
+	$(records); $(withdraw); $(call install); $(call deploy); $(call look,$$pushed); $(summary); $(end)
 
 ## keys: a new next, and its key
 keys:
@@ -209,7 +224,7 @@ csr:
 
 ## cert: the certificate of next, and what goes with it
 cert:
-	+@$(call step,,$(obtain); $(withdraw))
+	+@$(call step,,$(obtain); $(records); $(withdraw))
 endif
 
 ## roll: next becomes curr, where it may
@@ -218,10 +233,10 @@ ifdef DRY
 	@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) -- $$SERVICES || \
 	    [ $$? -eq 75 ]
 else
-	@$(begin); \
+	@$(begin); $(call look,-q); \
 	sslm-roll $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) \
 	    $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$quiet -- $$SERVICES || bad=1; \
-	$(call install,-c); $(call deploy); $(end)
+	$(call install,-c); $(call deploy); $(records); $(push); $(end)
 endif
 
 ## status: every certificate with its dates; V=1 for more
@@ -256,7 +271,7 @@ deploy:
 	@set -f; [ -e .staging ] || sslm-deploy -n $(if $(FORCE),-f) -- $$SERVICES
 else
 deploy:
-	@$(begin); $(call deploy,$(if $(FORCE),-f)); $(end)
+	@$(begin); $(call deploy,$(if $(FORCE),-f)); $(records); $(push); $(end)
 endif
 
 ## tidy: withdraw what an interrupted run has left published

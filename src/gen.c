@@ -109,7 +109,7 @@ prunable(const struct dirent *e)
 }
 
 int
-prune(const char *dir, long keep)
+prune(const char *dir, long keep, const struct words *used)
 {
 	char *db = xasprintf("%s/db", dir), *path;
 	struct dirent **e;
@@ -121,7 +121,8 @@ prune(const char *dir, long keep)
 		bad = -1;
 	}
 	for (int i = n - 1; i >= 0; i--) {
-		if (is_half(e[i]->d_name) || (!gen_linked(dir, e[i]->d_name) && keep-- <= 0)) {
+		if (is_half(e[i]->d_name) || (!gen_linked(dir, e[i]->d_name) &&
+		    (used == NULL || !words_has(used, e[i]->d_name)) && keep-- <= 0)) {
 			path = xasprintf("%s/%s", db, e[i]->d_name);
 			bad |= remove_set(path);
 			removed = true;

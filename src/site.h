@@ -337,10 +337,10 @@ int remove_set(const char *dir);
 
 /*
  * Remove the generations of dir (in dir/db) that no link points to, but for
- * the keep newest, and what killed runs left of copies; 0 or -1 after a
- * complaint.
+ * the keep newest and those in used (sorted names; NULL: none), and what killed runs
+ * left of copies; 0 or -1 after a complaint.
  */
-int prune(const char *dir, long keep);
+int prune(const char *dir, long keep, const struct words *used);
 
 /* ---- due.c: is a renewal wanted, and why? ----------------------------------- */
 

@@ -250,7 +250,7 @@ static int
 tidy(const char *prod, const struct service_id *id)
 {
 	char *dir = xasprintf("%s/%s/%s", prod, id->group, id->service);
-	int ret = prune(dir, 1);
+	int ret = prune(dir, 1, NULL);
 
 	free(dir);
 	return ret;

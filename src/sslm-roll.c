@@ -1,6 +1,5 @@
 /* sslm-roll: next becomes curr, by one rename. */
-#include "cert.h"
-#include "site.h"
+#include "dane.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@ static const char usage[] =
     "       sslm-roll -h | -V\n";
 
 struct order {
+	const struct site *site;
 	long minutes, keep;
 	bool force, quiet, clean, dry;
 	time_t now;
@@ -54,6 +54,43 @@ gate(const char *name, const char *dir, const char *next, const struct order *o)
 	day_hour(when, o->now + wait - have);
 	complain("%s: too soon to roll: in %s, at %sZ", name, left, when);
 	return EX_TEMP;
+}
+
+/* May resolvers know the key in next by now?  EX_YES, or EX_TEMP after a word on what
+ * is missing, unless it is forced. */
+static int
+dane_gate(const char *name, const struct service_id *id, const struct order *o)
+{
+	time_t at;
+	char *why;
+	int ret = EX_YES;
+
+	if (o->site->test || dane_may_roll(id, o->now, &why, &at))
+		return EX_YES;
+	if (o->force) {
+		complain("%s: rolled by force, mail may be refused: %s", name, why);
+	} else {
+		complain("%s: not rolled: %s", name, why);
+		ret = EX_TEMP;
+	}
+	free(why);
+	return ret;
+}
+
+/* Remove old generations, but for those that servers may be using. */
+static int
+prune_unused(const struct service_id *id, const char *dir, const struct order *o)
+{
+	struct words used = {NULL, 0};
+	bool unknown = false, none = false;
+	int ret = EX_YES;
+
+	if (deployed_gens(o->site, id, &used, &unknown, &none)) {
+		words_sort(&used);
+		ret = prune(dir, o->keep, &used) == 0 ? EX_YES : EX_TEMP;
+	}
+	words_free(&used);
+	return ret;
 }
 
 /* The links: prev to what was in use, then curr, by one rename of next. */
@@ -107,17 +144,17 @@ roll(const struct service_id *id, const struct order *o)
 	int ret = EX_YES;
 
 	if (o->clean) {
-		ret = prune(dir, o->keep) == 0 ? EX_YES : EX_TEMP;
+		ret = prune_unused(id, dir, o);
 	} else if (next_state(dir) != NEXT_WHOLE) {
 		ret = o->dry ? EX_YES : note_roll(dir, id->service, o->now);
 	} else if (set_check(next, o->now) != EX_YES) {
 		complain("%s: not rolled: the set in next does not fit together", name);
 		ret = EX_PERM;
-	} else if (o->force || (ret = gate(name, dir, next, o)) == EX_YES) {
+	} else if ((o->force || (ret = gate(name, dir, next, o)) == EX_YES) &&
+	    (ret = dane_gate(name, id, o)) == EX_YES) {
 		if (!o->dry && (ret = switch_links(dir)) == EX_YES &&
-		    (ret = note_roll(dir, id->service, o->now)) == EX_YES &&
-		    prune(dir, o->keep) == -1)
-			ret = EX_TEMP;
+		    (ret = note_roll(dir, id->service, o->now)) == EX_YES)
+			ret = prune_unused(id, dir, o);
 		if (ret == EX_YES && !o->quiet)
 			printf("%s\t%s\n", name, o->dry ? "would roll" : "rolled");
 	}
@@ -148,6 +185,7 @@ main(int argc, char *argv[])
 		default: opt_other(c, usage);
 		}
 	site_load(&site, dir, argv + optind);
+	o.site = &site;
 	if (o.minutes == -1)
 		o.minutes = site.min_roll_mins;
 	if (o.keep == -1)

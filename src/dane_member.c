@@ -1,0 +1,277 @@
+/* dane_member.c: a service of a group, and the sets whose keys servers may show.
+ *
+ * Which sets these are follows from what is on disk, and so do the records: a run that
+ * was killed at any point is made up for by the next one. */
+#include "dane.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Where no server section uses a service, somebody else tells the servers: so long
+ * after a roll the key from before it may be in use; seconds. */
+enum { UNTOLD = 86400 };
+
+/* The generation that a link leads to; the caller frees.  NULL if there is none. */
+static char *
+generation(const char *dir, const char *link)
+{
+	char *path = xasprintf("%s/%s", dir, link), target[300];
+	const char *to = link_target(path, target, sizeof(target)), *slash;
+
+	free(path);
+	if (to == NULL)
+		return NULL;
+	slash = strrchr(to, '/');
+	return xstrdup(slash != NULL ? slash + 1 : to);
+}
+
+static bool
+there(const char *dir, const char *file)
+{
+	char *path = xasprintf("%s/%s", dir, file);
+	bool yes = access(path, F_OK) == 0;
+
+	free(path);
+	return yes;
+}
+
+/* May the key of prev be in use although no line of ours says so? */
+static bool
+prev_counts(const struct dane_member *m, bool unknown, bool none)
+{
+	char *curr = xasprintf("%s/curr", m->dir);
+	time_t now = time(NULL), rolled = info_get(curr, "rolled to curr");
+
+	free(curr);
+	return unknown || (none && rolled > 0 && rolled <= now && now - rolled < UNTOLD);
+}
+
+/* Take the set at dir/db/gen, unless it is not there any more. */
+static int
+add_gen(struct dane_member *m, const char *gen, const char *label, const struct service *s,
+    struct dane_mx *mx)
+{
+	char *dir = xasprintf("%s/db/%s", m->dir, gen), *path = tlsa_rr_path(dir);
+	struct dane_gen g = {0};
+	int ret = EX_YES;
+
+	if (!there(dir, set_name[SET_CERT])) {
+		if (strcmp(label, gen) != 0) {
+			complain("'%s/%s' is missing", dir, set_name[SET_CERT]);
+			ret = EX_PERM;
+		}
+	} else if (dane_set(dir, s, mx) == -1) {
+		ret = EX_TEMP;
+	} else if (tlsas_load(&g.rr, path, NULL) == -1) {
+		complain("cannot read '%s'", path);
+		ret = EX_TEMP;
+	} else {
+		g.label = xstrdup(label);
+		m->gen = xreallocarray(m->gen, m->n + 1, sizeof(*m->gen));
+		m->gen[m->n++] = g;
+	}
+	free(path);
+	free(dir);
+	return ret;
+}
+
+/* All sets of a service that count: what is in use, what will be, and what a server
+ * may still be using. */
+static int
+add_gens(const struct site *site, struct dane_member *m, const struct service *s,
+    struct dane_mx *mx)
+{
+	char *curr = generation(m->dir, "curr"), *next = generation(m->dir, "next");
+	char *prev = generation(m->dir, "prev");
+	struct words used = {NULL, 0};
+	bool unknown = false, none = false;
+	int ret = EX_YES, one;
+
+	m->in_use = curr != NULL && there(m->dir, "curr/cert.pem");
+	if (m->in_use) {
+		ret = add_gen(m, curr, "curr", s, mx);
+		if (!deployed_gens(site, &m->id, &used, &unknown, &none))
+			unknown = true;
+		if (prev != NULL && prev_counts(m, unknown, none))
+			words_add(&used, xstrdup(prev));
+	}
+	if (next != NULL && next_state(m->dir) == NEXT_WHOLE &&
+	    (one = add_gen(m, next, "next", s, mx)) != EX_YES)
+		ret = one;
+	words_sort(&used);
+	for (size_t i = 0; i < used.n; i++)
+		if (strcmp(used.w[i], curr) != 0 &&
+		    (next == NULL || strcmp(used.w[i], next) != 0) &&
+		    (one = add_gen(m, used.w[i], used.w[i], s, mx)) != EX_YES)
+			ret = one;
+	words_free(&used);
+	free(prev);
+	free(next);
+	free(curr);
+	return ret;
+}
+
+/* Every generation has a record for every owner that any of them has: an MX host that
+ * only next knows is served with the key of curr until the roll. */
+static int
+join(struct dane_member *m)
+{
+	struct tlsas want = {0};
+	int ret = EX_YES;
+
+	for (size_t g = 0; g < m->n; g++)
+		for (size_t i = 0; i < m->gen[g].rr.n; i++) {
+			struct tlsa rr = m->gen[g].rr.rr[i];
+
+			rr.owner = xstrdup(rr.owner);
+			rr.data = xstrdup("");
+			tlsas_add(&want, rr);
+		}
+	for (size_t g = 0; g < m->n; g++) {
+		const char *label = m->gen[g].label;
+		bool link = strcmp(label, "curr") == 0 || strcmp(label, "next") == 0;
+		char *dir = xasprintf("%s/%s%s", m->dir, link ? "" : "db/", label);
+		struct tlsa last = {.usage = -1};
+
+		for (size_t i = 0; i < want.n; i++) {
+			struct tlsa rr = want.rr[i];
+
+			/* Those of one kind are mostly side by side. */
+			if (last.usage != rr.usage || last.selector != rr.selector ||
+			    last.match != rr.match) {
+				free(last.data);
+				last = rr;
+				last.data = dane_data(dir, rr.usage, rr.selector, rr.match);
+			}
+			if (last.data == NULL) {
+				ret = EX_PERM;
+				last.usage = -1;
+				continue;
+			}
+			rr.owner = xstrdup(rr.owner);
+			rr.data = xstrdup(last.data);
+			tlsas_add(&m->gen[g].all, rr);
+		}
+		free(last.data);
+		free(dir);
+	}
+	tlsas_free(&want);
+	return ret;
+}
+
+/* Does the service file say anything of TLSA records?  Most do not, and are not read
+ * any further. */
+static bool
+mentions(const char *path)
+{
+	char *text = slurp_try(path, NULL);
+	bool yes = text != NULL && strstr(text, "dane_tls") != NULL;
+
+	free(text);
+	return yes;
+}
+
+/* A service that does not want records, or whose file is gone, has none. */
+static int
+clear(const char *dir)
+{
+	static const char *const links[] = {"curr", "next"};
+	int ret = EX_YES;
+
+	for (int i = 0; i < 2; i++) {
+		char *path = xasprintf("%s/%s/tlsa.rr", dir, links[i]);
+
+		if (unlink(path) == -1 && errno != ENOENT) {
+			complain("cannot remove '%s':", path);
+			ret = EX_TEMP;
+		}
+		free(path);
+	}
+	return ret;
+}
+
+static int
+take(const struct site *site, struct dane_member *m, struct dane_mx *mx)
+{
+	char *path = xasprintf("conf.d/%s/%s", m->id.group, m->id.service);
+	struct service s;
+	int ret;
+
+	if (!there(m->dir, "curr/.") && !there(m->dir, "next/.")) {
+		ret = EX_YES;
+	} else if (!mentions(path)) {
+		ret = clear(m->dir);
+	} else if (!service_load(&s, site, &m->id)) {
+		ret = EX_USE;
+	} else {
+		struct words notes = {NULL, 0};
+
+		dane_notes(&s, &notes);
+		if (notes.n == 0)
+			ret = clear(m->dir);
+		else if ((ret = add_gens(site, m, &s, mx)) == EX_YES)
+			ret = join(m);
+		words_free(&notes);
+		service_free(&s);
+	}
+	free(path);
+	return ret;
+}
+
+static int
+named(const struct dirent *e)
+{
+	return name_safe(e->d_name);
+}
+
+int
+dane_members(const struct site *site, const char *group, struct dane_member **members, size_t *n)
+{
+	struct dane_mx mx = {.site = site, .group = group};
+	char *dir = xasprintf("certs/%s", group);
+	struct dirent **entry;
+	int found = scandir(dir, &entry, named, alphasort), one, ret = EX_YES;
+
+	*members = NULL;
+	*n = 0;
+	if (found == -1 && errno != ENOENT) {
+		complain("cannot read directory '%s':", dir);
+		ret = EX_TEMP;
+	}
+	for (int i = 0; i < found; i++) {
+		struct dane_member m = {.id = {xstrdup(group), xstrdup(entry[i]->d_name)}};
+
+		m.dir = service_dir(&m.id);
+		if ((one = take(site, &m, &mx)) != EX_YES)
+			ret = one;
+		*members = xreallocarray(*members, *n + 1, sizeof(**members));
+		(*members)[(*n)++] = m;
+		free(entry[i]);
+	}
+	if (found != -1)
+		free(entry);
+	words_free(&mx.hosts);
+	free(dir);
+	return ret;
+}
+
+void
+dane_members_free(struct dane_member *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t g = 0; g < m[i].n; g++) {
+			free(m[i].gen[g].label);
+			tlsas_free(&m[i].gen[g].rr);
+			tlsas_free(&m[i].gen[g].all);
+		}
+		free(m[i].gen);
+		free(m[i].dir);
+		free(m[i].id.group);
+		free(m[i].id.service);
+	}
+	free(m);
+}
