@@ -1,6 +1,5 @@
 /* sslm-status: the certificates of the site, their dates, and what comes next. */
-#include "cert.h"
-#include "site.h"
+#include "dane.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,29 +40,39 @@ paint(enum colour c, bool tty)
 	return tty ? code[c] : "";
 }
 
-/* When the set in next can roll at the earliest, as far as min_roll_mins goes. */
-static time_t
-rolls_at(const char *dir, const struct site *site)
-{
-	char *next = xasprintf("%s/next", dir);
-	time_t at = info_issued(next) + site->min_roll_mins * 60;
+/* What a complete next waits for. */
+struct wait {
+	time_t at;		/* when it can roll at the earliest; 0: that is not known */
+	char *why;		/* what is missing in DNS, or NULL */
+};
 
+static struct wait
+wait_of(const struct service_id *id, const struct due *d, const struct site *site, time_t now)
+{
+	char *dir = service_dir(id), *next = xasprintf("%s/next", dir);
+	time_t wait = d->have_curr ? info_issued(next) + site->min_roll_mins * 60 : now, seen;
+	struct wait w = {.at = wait};
+
+	if (d->next == NEXT_WHOLE && !site->test && !dane_may_roll(id, now, &w.why, &seen))
+		w.at = seen == 0 ? 0 : seen > wait ? seen : wait;
 	free(next);
-	return at;
+	free(dir);
+	return w;
 }
 
 static void
-say_next(struct row *r, const struct due *d, const char *dir, const struct site *site, time_t now)
+say_next(struct row *r, const struct due *d, const struct wait *w, time_t now)
 {
 	char left[SPAN_SIZE];
-	time_t at;
 
 	if (d->next == NEXT_NONE) {
 		snprintf(r->next, sizeof(r->next), "-");
 	} else if (d->next == NEXT_PART) {
 		snprintf(r->next, sizeof(r->next), "begun");
-	} else if (d->have_curr && (at = rolls_at(dir, site)) > now) {
-		span(left, at - now);
+	} else if (w->at == 0) {
+		snprintf(r->next, sizeof(r->next), "waits for DNS");
+	} else if (w->at > now) {
+		span(left, w->at - now);
 		snprintf(r->next, sizeof(r->next), "rolls in %s", left);
 	} else {
 		snprintf(r->next, sizeof(r->next), "ready to roll");
@@ -123,13 +132,15 @@ print_failure(const struct service_id *id)
 
 /* What -v adds, a line each below the row. */
 static void
-print_more(const struct service *s, const struct due *d)
+print_more(const struct service *s, const struct due *d, const struct wait *w)
 {
 	char *issuer;
 
 	if (d->due)
 		printf("    %-10s %s\n", "due:", d->why);
 	print_failure(s->id);
+	if (w->why != NULL)
+		printf("    %-10s %s\n", "waits:", w->why);
 	if (!d->have_curr)
 		return;
 	issuer = text_safe(d->curr.issuer, strlen(d->curr.issuer), "");
@@ -154,8 +165,7 @@ stamp_json(time_t t)
 }
 
 static json_t *
-row_json(const struct service_id *id, const struct due *d, const char *dir,
-    const struct site *site, bool ok)
+row_json(const struct service_id *id, const struct due *d, const struct wait *w, bool ok)
 {
 	static const char *const state[] = {
 	    [NEXT_NONE] = "none", [NEXT_PART] = "begun", [NEXT_WHOLE] = "ready"};
@@ -170,8 +180,10 @@ row_json(const struct service_id *id, const struct due *d, const char *dir,
 	if (d->due)
 		json_object_set_new(o, "reason", json_string(d->why));
 	json_object_set_new(o, "next", json_string(state[d->next]));
-	if (d->next == NEXT_WHOLE)
-		json_object_set_new(o, "rolls", stamp_json(rolls_at(dir, site)));
+	if (d->next == NEXT_WHOLE && w->at != 0)
+		json_object_set_new(o, "rolls", stamp_json(w->at));
+	if (w->why != NULL)
+		json_object_set_new(o, "waits", json_string(w->why));
 	if (!d->have_curr)
 		return o;
 	json_object_set_new(o, "not_before", stamp_json(d->curr.from));
@@ -200,7 +212,7 @@ static bool
 show(const struct site *site, const struct service_id *id, const struct view *v)
 {
 	struct row r = {.next = "-", .renew = "?", .colour = RED};
-	char *path = service_dir(id);
+	struct wait w = {0};
 	struct service s;
 	struct due d;
 	bool loaded = service_load(&s, site, id), ok = loaded;
@@ -209,19 +221,20 @@ show(const struct site *site, const struct service_id *id, const struct view *v)
 	if (loaded) {
 		ok = due_judge(&d, &s, &v->windows, v->now, false);
 		say_dates(&r, &d, v->now);
-		say_next(&r, &d, path, site, v->now);
+		w = wait_of(id, &d, site, v->now);
+		say_next(&r, &d, &w, v->now);
 	}
 	if (v->rows != NULL)
-		json_array_append_new(v->rows, row_json(id, &d, path, site, loaded));
+		json_array_append_new(v->rows, row_json(id, &d, &w, loaded));
 	else
 		print_row(&r, v);
 	if (loaded && v->more && v->rows == NULL)
-		print_more(&s, &d);
+		print_more(&s, &d, &w);
 	if (loaded) {
 		due_free(&d);
 		service_free(&s);
 	}
-	free(path);
+	free(w.why);
 	return ok;
 }
 
