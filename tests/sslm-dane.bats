@@ -95,7 +95,9 @@ served() {
 until_served() {
 	local _
 	for _ in $(seq 200); do
-		! kdig +short "@$1" -p "$port" "$2" TLSA | tr -d ' ' | tr A-F a-f | grep -q "$3" || return 0
+		if kdig +short "@$1" -p "$port" "$2" TLSA | tr -d ' ' | tr A-F a-f | grep -q "$3"; then
+			return 0
+		fi
 		sleep 0.05
 	done
 	return 1
