@@ -101,7 +101,7 @@ txt() {
 	    "$1" >root/etc/zones/sslm/acme-challenge.example.com
 }
 
-# Whatever happens to the rest, the administrator's file is not touched.
+# tlsa, txt and this much are tried with each server.  Whatever happens, the administrator's file is not touched.
 works() {
 	up "$1"
 	sha256sum root/etc/zones/example.com.zone >sum
@@ -162,3 +162,211 @@ refuses() {
 @test "BIND: a zone that is not right is not put into use" { refuses bind; }
 @test "Knot: a zone that is not right is not put into use" { refuses knot; }
 @test "NSD: a zone that is not right is not put into use" { refuses nsd; }
+
+@test "NSD: the signed file verifies, with NSEC3 and four weeks to go; keys that are missing are told" {
+	up nsd
+	tlsa a
+	run -0 "$script" --serial_bump example.com
+	dir=root/etc/zones/keys/example.com
+	run -0 ldns-verify-zone -e P28D -k "$(grep -l 257 $dir/*.key)" root/var/lib/zones/example.com.zone
+	run -0 dnssec-verify -z -o example.com root/var/lib/zones/example.com.zone
+	kdig +short @127.0.0.1 -p "$port" example.com NSEC3PARAM | grep -qx '1 0 0 -'
+	was=$(serial)
+	# Weekly, from cron: nothing has changed, and there are new signatures.
+	line=$(sed -n 's|^17 3 \* \* 1  root  ||p' root/etc/zones/nsd.cron)
+	run -0 sh -c "root$line"
+	[ "$(serial)" -gt "$was" ]
+	was=$(serial)
+	mv $dir keys
+	run -1 "$script" --serial_bump example.com
+	[[ $output == *"no keys in"* ]]
+	mkdir $dir
+	cp "$(grep -l 'DNSKEY.256' keys/*.key | sed 's/key$/private/')" "$(grep -l 'DNSKEY.256' keys/*.key)" $dir
+	run -1 "$script" --serial_bump example.com
+	[[ $output == *"no key-signing key in"* ]]
+	[ "$(serial)" = "$was" ]
+}
+
+@test "BIND: a TTL that named would refuse is refused before" {
+	up bind
+	run -0 "$script" --serial_bump example.com
+	was=$(serial)
+	echo 'long.example.com. 172800 IN A 192.0.2.9' >root/etc/zones/sslm/tlsa.example.com
+	run -1 "$script" --serial_bump example.com
+	[[ $output == *"TTL 172800 exceeds"* ]]
+	[ "$(serial)" = "$was" ]
+}
+
+@test "Knot: an \$INCLUDE that would mean something else in its place is refused" {
+	up knot
+	run -0 "$script" --serial_bump example.com
+	was=$(serial)
+	zone=root/etc/zones/example.com.zone
+	cp $zone saved
+	for end in '	IN A 192.0.2.7' "\$INCLUDE $root/none" "\$INCLUDE $root/x example.com." '$INCLUDE /'; do
+		{ cat saved; echo '; comment'; echo; echo "$end"; } >$zone
+		run -1 "$script" --serial_bump example.com
+		[[ $output == *"is not fit for use"* ]]
+	done
+	cp saved $zone
+	echo '$ORIGIN example.net.' >root/etc/zones/sslm/tlsa.example.com
+	run -1 "$script" --serial_bump example.com
+	[[ $output == *"there is a directive in"* ]]
+	[ "$(serial)" = "$was" ]
+}
+
+@test "two runs at the same time, and ten" {
+	up nsd
+	run -0 "$script" --serial_bump example.com
+	was=$(serial)
+	tlsa a
+	pids=()
+	for _ in {1..10}; do
+		"$script" --serial_bump example.com 3>&- &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p"; done
+	[ "$(serial)" -ge $((was + 10)) ]
+	validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 aaaa'
+	[ "$(ls root/etc/zones/.work)" = lock ]
+}
+
+@test "wrong usage, and names that are none" {
+	for s in bind knot nsd; do
+		script=root/etc/zones/resign-$s
+		for args in '' --serial_bump example.com '--bump example.com'; do
+			# shellcheck disable=SC2086
+			run -2 "$script" $args
+			[ "$output" = "usage: resign-$s --serial_bump zone ..." ]
+		done
+		for z in '' . .. ../x a/b 'a b' '$(touch x)' '-s' 'a;touch x' '*' a..b "$(printf 'a%.0s' {1..254})"; do
+			run -2 "$script" --serial_bump example.com "$z"
+			[[ $output == *"is not the name of a zone" ]]
+		done
+		[ ! -e root/etc/zones/.work ]
+	done
+	[ ! -e x ]
+}
+
+@test "a name server that is not there: status 75, and the next run does it" {
+	for s in bind knot nsd; do
+		up $s
+		run -0 "$script" -s example.com
+		dns_stop $s
+		tlsa a
+		run -75 "$script" --serial_bump example.com
+		[[ $output == *"zone 'example.com': the name server was not told" ]]
+		up $s
+		run -0 "$script" --serial_bump example.com
+		validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 aaaa'
+		dns_stop $s
+	done
+}
+
+@test "a name server that was told and does not answer with it: status 75 in the end" {
+	up nsd
+	run -0 "$script" -s example.com
+	sed -i 's/^wait=120/wait=1/; s/^load() .*/load() { :; }/' "$script"
+	run -75 timeout 30 "$script" -s example.com
+	[[ $output == *"zone 'example.com': not served within 1 seconds" ]]
+}
+
+@test "serials go on from where they are, as RFC 1982 counts" {
+	next() {
+		sh -c 'zones=. live=. wait=1; . root/etc/zones/zone.sh; next_serial "$@"' sh "$@"
+	}
+	now=$(date +%s)
+	[ "$(next '' 1 x)" -ge "$now" ]
+	[ "$(next 1)" -le $((now + 60)) ]
+	[ "$(next 2026112101 "$now" 1)" = 2026112102 ]
+	[ "$(next $((now + 1000)))" = $((now + 1001)) ]
+	[ "$(next 0002026112108)" = 2026112109 ]
+	# Wherever it was: after that, as others count.
+	for was in 0 1 2147483647 2147483648 3900000000 4000000000 4294967295 $((RANDOM * RANDOM * 4)); do
+		python3 -c 'import sys; was, got = map(int, sys.argv[1:])
+assert 0 < got < 2**32 and 0 < (got - was) % 2**32 < 2**31' "$was" "$(next "$was")"
+	done
+	# A year-month-day serial of the zone's former life is not undercut.
+	sed -i 's/1	; serial/2026112150/' root/etc/zones/example.com.zone
+	grep -q 2026112150 root/etc/zones/example.com.zone
+	for s in bind knot nsd; do
+		up $s
+		for _ in 1 2; do
+			txt "$RANDOM"
+			run -0 "$script" --serial_bump example.com
+			echo "$s $(serial)"
+			[ "$(serial)" -gt 2026112150 ]
+			[ "$(serial)" -lt 2026113000 ]
+		done
+		dns_stop $s
+	done
+}
+
+@test "links where named may write are not followed" {
+	up bind
+	run -0 "$script" -s example.com
+	echo precious >file
+	rm -f root/var/lib/bind/example.com.zone.new
+	ln -s "$PWD/file" root/var/lib/bind/example.com.zone.new
+	run -0 "$script" -s example.com
+	[ "$(cat file)" = precious ]
+	[ ! -L root/var/lib/bind/example.com.zone ]
+}
+
+# Each command that a script runs, in turn, is the last one: it and the script and all
+# that they have started die at once.
+@test "killed at any point, a whole zone is served, and the next run does the rest" {
+	tools='awk cat chmod cut date dig drill flock grep kdig knotc kzonecheck ldns-read-zone
+	    ldns-signzone ldns-verify-zone mkdir mv named-compilezone nsd-checkzone nsd-control rm rndc
+	    sed sleep sync tr'
+	mkdir deadly
+	for t in $tools; do
+		real=$(command -v "$t")
+		cat >"deadly/$t" <<-END
+		#!/bin/bash
+		n=\$((\$(/bin/cat '$PWD/n') + 1)); echo \$n >'$PWD/n'
+		[ \$n != "\$(/bin/cat '$PWD/last')" ] || kill -9 -- -\$(ps -o pgid= \$\$ | /usr/bin/tr -d ' ')
+		exec '$real' "\$@"
+		END
+		chmod 755 "deadly/$t"
+	done
+	for s in bind knot nsd; do
+		up $s
+		run -0 "$script" -s example.com
+		for nth in {1..100}; do
+			echo 0 >n
+			echo "$nth" >last
+			txt "$s-$nth"
+			rc=0
+			PATH=$PWD/deadly:$PATH setsid -w "$script" -s example.com 2>/dev/null || rc=$?
+			[ $rc != 0 ] || break
+			[ $rc = 137 ]
+			validated mx1.example.com A | grep -q 127.0.0.25
+			# Every third time it is cleaned up; a row of killed runs does no harm.
+			[ $((nth % 3)) = 0 ] || continue
+			run -0 "$script" -s example.com
+			validated _acme-challenge.www.example.com TXT | grep -q "\"$s-$nth\""
+			[ "$(ls root/etc/zones/.work)" = lock ]
+			[ -z "$(find root/var/lib -name '*.new')" ]
+		done
+		echo "$s: killed $((nth - 1)) times"
+		[ "$nth" -gt 10 ]
+		[ "$nth" -lt 100 ]
+		dns_stop $s
+	done
+}
+
+@test "sslm-dnspush runs it, and sslm-nscheck finds what it has published" {
+	up knot
+	mkdir -p conf.d certs
+	printf '%s\n' '[dns]' "restart_cmd = '$PWD/root/etc/zones/resign-knot'" >conf.d/ssl-mgr.conf
+	txt pushed
+	echo example.com >certs/.push
+	run -0 --separate-stderr sslm-dnspush
+	[ "$output" = example.com ]
+	[ -z "$stderr" ]
+	kdig +short @127.0.0.1 -p "$port" _acme-challenge.www.example.com TXT | grep -qx '"pushed"'
+	echo '_x. IN' >root/etc/zones/sslm/tlsa.example.com
+	run -1 sslm-dnspush -q example.com
+	[ "$(cat certs/.push)" = example.com ]
+}

@@ -47,17 +47,18 @@ serial_of() {
 	[ ! -f "$1" ] || awk '$4 == "SOA" { print $7; exit }' "$1"
 }
 
-# next_serial SERIAL...: after each of them; the time of day, if that is.
+# next_serial SERIAL...: a step after the last of them, or the time if that is later.
+step=1
 next_serial() {
-	last=$(date +%s)
-	last=$((last - 1))
+	last=0
 	for was; do
 		case $was in '' | *[!0-9]*) continue ;; esac
 		was=${was#"${was%%[!0]*}"}
-		if newer "${was:-0}" "$last"; then last=${was:-0}; fi
+		if [ "$last" = 0 ] || newer "${was:-0}" "$last"; then last=${was:-0}; fi
 	done
-	last=$(((last + 1) & 4294967295))
-	echo $((last == 0 ? 1 : last))
+	next=$(((last + step) & 4294967295)) now=$(date +%s)
+	if [ "$last" = 0 ] || newer "$now" "$next"; then next=$now; fi
+	echo $((next == 0 ? 1 : next))
 }
 
 # numbered ZONE FILE: a zone with one record a line, with its next serial.
