@@ -370,3 +370,108 @@ assert 0 < got < 2**32 and 0 < (got - was) % 2**32 < 2**31' "$was" "$(next "$was
 	run -1 sslm-dnspush -q example.com
 	[ "$(cat certs/.push)" = example.com ]
 }
+
+# updates KEY...: what the key of sslm may change, and all that it may not.
+updates() {
+	up_client() { printf '%s\n' "server 127.0.0.1 $port" 'zone example.com' "$1" send | nsupdate "${key[@]}"; }
+	key=("$@")
+	before=$(serial)
+	up_client 'update add _acme-challenge.www.example.com 60 TXT "one"'
+	up_client 'update add _25._tcp.mx1.example.com 1800 TLSA 3 1 1 '"$(printf 'd%.0s' {1..64})"
+	kdig +short @127.0.0.1 -p "$port" _acme-challenge.www.example.com TXT | grep -qx '"one"'
+	[ "$(serial)" -gt "$before" ]
+	validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 dddd'
+	up_client 'update delete _acme-challenge.www.example.com TXT'
+	[ -z "$(kdig +short @127.0.0.1 -p "$port" _acme-challenge.www.example.com TXT)" ]
+	for bad in 'add www.example.com 60 A 192.0.2.9' 'add example.com 60 TXT "v=spf1 +all"' \
+	    'add x._acme-challenge.www.example.com 60 TXT "x"' 'delete mx1.example.com A' \
+	    'add _acme-challenge.www.example.com 60 CNAME example.net.' 'delete www.example.com' \
+	    'add example.com 60 NS ns.example.net.' 'add example.com 60 DNSKEY 257 3 13 AAAA'; do
+		run -2 up_client "update $bad"
+		[[ $output == *REFUSED* || $output == *NOTAUTH* ]]	# Knot says the latter
+	done
+	key=()
+	run -2 up_client 'update add _acme-challenge.www.example.com 60 TXT "x"'
+	key=(-y "hmac-sha256:sslm:$(openssl rand -base64 32)")
+	run -2 up_client 'update add _acme-challenge.www.example.com 60 TXT "x"'
+	validated mx1.example.com A | grep -q 127.0.0.25
+}
+
+@test "BIND: DNS UPDATE with a key that may change those records and no others" {
+	sed '/INCLUDE/d' root/etc/zones/example.com.zone >root/var/lib/bind/example.com.zone
+	tsig-keygen sslm >root/etc/bind/sslm.key
+	mkdir bind
+	up_bind named-update.conf
+	until validated mx1.example.com A >/dev/null; do sleep 0.1; done
+	updates -k root/etc/bind/sslm.key
+}
+
+@test "Knot: DNS UPDATE with a key that may change those records and no others" {
+	sed '/INCLUDE/d' root/etc/zones/example.com.zone >root/var/lib/knot/example.com.zone
+	keymgr -t sslm hmac-sha256 >root/etc/knot/sslm.key
+	mkdir knot
+	up_knot knot-update.conf
+	dns_wait knot 127.0.0.1 "$port" example.com
+	updates -y "$(sed -n 's/^# //p' root/etc/knot/sslm.key)"
+	# What was put in by update survives a restart.
+	dns_stop knot
+	up_knot knot-update.conf
+	dns_wait knot 127.0.0.1 "$port" example.com
+	validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 dddd'
+}
+
+# ns2, as the examples name it: it asks for nothing by itself for two hours.
+@test "a secondary is told by each of the three, and has the signed zone" {
+	mkdir two
+	tsig-keygen xfr >root/etc/bind/xfr.key
+	secret=$(sed -n 's/.*secret "\(.*\)";/\1/p' root/etc/bind/xfr.key)
+	sed -i -e '/allow-transfer { none; };/d' -e 's|// \(include\)|\1|' -e 's|// \(allow-transfer\)|\1|' \
+	    -e "s|// also-notify { \(.*\); };|also-notify { \1 port $port; };|" root/etc/zones/named.conf
+	for s in bind knot nsd; do
+		up $s
+		run -0 "$script" -s example.com
+		cat >two/knot.conf <<-END
+		server:
+		    rundir: "$PWD/two"
+		    listen: 127.0.0.2@$port
+		database:
+		    storage: "$PWD/two"
+		log:
+		  - target: stderr
+		    any: info
+		key:
+		  - id: xfr
+		    algorithm: hmac-sha256
+		    secret: "$secret"
+		remote:
+		  - id: one
+		    address: 127.0.0.1@$port
+		    via: 127.0.0.2
+		    $([ $s != bind ] || echo key: xfr)
+		acl:
+		  - id: notify
+		    address: 127.0.0.1
+		    action: notify
+		zone:
+		  - domain: example.com
+		    file: "$PWD/two/$s.zone"
+		    master: one
+		    acl: notify
+		END
+		knotd -c two/knot.conf >two/log 2>&1 3>&- &
+		echo $! >two/pid
+		dns_wait two 127.0.0.2 "$port" example.com
+		tlsa e
+		run -0 "$script" -s example.com
+		for _ in {1..100}; do
+			[ "$(serial 127.0.0.2)" != "$(serial)" ] || break
+			sleep 0.1
+		done
+		kdig +dnssec @127.0.0.2 -p "$port" _25._tcp.mx1.example.com TLSA >answer
+		grep -qi 'TLSA.3 1 1 eeee' answer
+		grep -q 'RRSIG.TLSA' answer
+		dns_stop two
+		rm -rf two/*
+		dns_stop $s
+	done
+}
