@@ -12,6 +12,7 @@ MAN     := $(PREFIX)/share/man
 RULES   := site.mk service.mk alone.mk
 PAGES   := $(notdir $(wildcard doc/*.[1-8]))
 EXAMPLE := $(shell find conf.d -type f)
+ZONES   := $(wildcard doc/examples/zones/*)
 INSTALL ?= install
 
 .PHONY: install uninstall
@@ -24,6 +25,9 @@ install: all		## put programs, rules and manuals under $(DESTDIR)$(PREFIX)
 	    $(INSTALL) -D -m 644 "doc/$$p" '$(DESTDIR)$(MAN)'"/man$${p##*.}/$$p" || exit 1; done
 	for f in $(EXAMPLE); do \
 	    $(INSTALL) -D -m 644 "$$f" '$(DESTDIR)$(SHARE)'"/examples/$$f" || exit 1; done
+	$(INSTALL) -d '$(DESTDIR)$(SHARE)/examples/zones'
+	$(INSTALL) -m 644 $(ZONES) '$(DESTDIR)$(SHARE)/examples/zones'
+	chmod 755 '$(DESTDIR)$(SHARE)'/examples/zones/resign-*
 
 uninstall:		## remove what install put there
 	cd '$(DESTDIR)$(PREFIX)/bin' && rm -f $(PROGS) $(SCRIPTS)

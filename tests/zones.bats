@@ -7,9 +7,9 @@ setup() {
 	root=$BATS_TEST_TMPDIR/root		# NSD reads no $INCLUDE with a blank
 	mkdir "$root" && ln -s "$root" root
 	port=$(free_port)
-	mkdir -p root/etc/zones/sslm root/etc/{bind,knot,nsd} root/var/lib/{bind,knot,zones} \
-	    root/run/{knot,nsd}
-	cp "$TOP"/doc/examples/zones/* root/etc/zones/
+	mkdir -p root/etc/{bind,knot,nsd} root/var/lib/{bind,knot} root/run/{knot,nsd}
+	for part in begin bind knot nsd; do manual $part | sh -e; done
+	cp "$TOP"/doc/examples/zones/*.{conf,cron} root/etc/zones/
 	# What is shipped, with other places for things and nothing else.
 	sed -i -e "s|^\([a-z]*\)=\(/[^ \t]*\)|\1='$PWD/root\2'|" -e "s|^port=53\$|port=$port|" \
 	    root/etc/zones/resign-*
@@ -18,9 +18,14 @@ setup() {
 	    -e "s|notify: 192.0.2.2|&@$port|" -e 's|192\.0\.2\.|127.0.0.|' root/etc/zones/*.conf
 	sed -i -e "s|^\(.INCLUDE \)|\1$root|" -e 's|192\.0\.2\.|127.0.0.|' \
 	    root/etc/zones/example.com.zone
-	touch root/etc/zones/sslm/{acme-challenge,tlsa}.example.com
 }
 teardown() { dns_stop_all; }
+
+# manual PART: what sslm-zones(7) has people type, for the directories of a test.
+manual() {
+	sed -n "/zones.bats: $1\$/,/^\.Ed/p" "$TOP/doc/sslm-zones.7" | grep -v '^\.' |
+	    sed -e "s|/etc/|$root&|g; s|/var/|$root&|g" -e "s|/usr/local/share/sslm|$TOP/doc|"
+}
 
 # The three, each for a zone that it has never seen.
 up() {
@@ -71,11 +76,6 @@ up_nsd() {
 		    "pidfile: \"$PWD/nsd/nsd.pid\"" "xfrdfile: \"$PWD/nsd/xfrd\"" \
 		    "zonelistfile: \"$PWD/nsd/list\"" "xfrdir: \"$PWD/nsd\""
 	} >root/etc/nsd/nsd.conf
-	mkdir -p root/etc/zones/keys/example.com
-	if [ -z "$(ls root/etc/zones/keys/example.com)" ]; then
-		(cd root/etc/zones/keys/example.com && ldns-keygen -a ECDSAP256SHA256 -k example.com &&
-		    ldns-keygen -a ECDSAP256SHA256 example.com)
-	fi
 	nsd -d -c root/etc/nsd/nsd.conf >nsd/log 2>&1 3>&- &
 	echo $! >nsd/pid
 }
@@ -174,9 +174,15 @@ refuses() {
 	was=$(serial)
 	# Weekly, from cron: nothing has changed, and there are new signatures.
 	line=$(sed -n 's|^17 3 \* \* 1  root  ||p' root/etc/zones/nsd.cron)
+	grep -qxF "17 3 * * 1  root  $line" "$TOP/doc/sslm-zones.7"
 	run -0 sh -c "root$line"
 	[ "$(serial)" -gt "$was" ]
 	was=$(serial)
+	# The DS for the parent, as another tool has it.
+	manual ds | sh -e | cut -f5 | tr a-f A-F >ds
+	dig @127.0.0.1 -p "$port" example.com DNSKEY | dnssec-dsfromkey -2 -f - example.com |
+	    sed 's/.* DS //' | diff - ds
+	[ "$(stat -c %a $dir/*.private | sort -u)" = 600 ]
 	mv $dir keys
 	run -1 "$script" --serial_bump example.com
 	[[ $output == *"no keys in"* ]]
@@ -399,7 +405,7 @@ updates() {
 
 @test "BIND: DNS UPDATE with a key that may change those records and no others" {
 	sed '/INCLUDE/d' root/etc/zones/example.com.zone >root/var/lib/bind/example.com.zone
-	tsig-keygen sslm >root/etc/bind/sslm.key
+	sed -n "s|^//     \(tsig-keygen .*>\)|\1root|p" root/etc/zones/named-update.conf | sh -e
 	mkdir bind
 	up_bind named-update.conf
 	until validated mx1.example.com A >/dev/null; do sleep 0.1; done
@@ -408,11 +414,11 @@ updates() {
 
 @test "Knot: DNS UPDATE with a key that may change those records and no others" {
 	sed '/INCLUDE/d' root/etc/zones/example.com.zone >root/var/lib/knot/example.com.zone
-	keymgr -t sslm hmac-sha256 >root/etc/knot/sslm.key
+	sed -n "s|^#     ||p" root/etc/zones/knot-update.conf | sed 's|/etc/|root&|g' | sh -e
 	mkdir knot
 	up_knot knot-update.conf
 	dns_wait knot 127.0.0.1 "$port" example.com
-	updates -y "$(sed -n 's/^# //p' root/etc/knot/sslm.key)"
+	updates -k root/etc/zones/sslm.key
 	# What was put in by update survives a restart.
 	dns_stop knot
 	up_knot knot-update.conf
