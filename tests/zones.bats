@@ -80,6 +80,16 @@ up_nsd() {
 	echo $! >nsd/pid
 }
 
+# eventually COMMAND...: within ten seconds.
+eventually() {
+	local _
+	for _ in {1..200}; do
+		! "$@" >/dev/null 2>&1 || return 0
+		sleep 0.05
+	done
+	"$@"
+}
+
 serial() { kdig +short "@${1:-127.0.0.1}" -p "$port" example.com SOA | cut -d' ' -f3; }
 
 # validated NAME TYPE: the answer, if delv can follow it from the zone's own key.
@@ -129,6 +139,16 @@ works() {
 	sha256sum -c --quiet sum
 }
 
+# What the manual has for a zone that is bogus: new signatures, at once.
+signs_anew() {
+	was=$(kdig +dnssec @127.0.0.1 -p "$port" mx1.example.com A | grep RRSIG)
+	sleep 1		# signatures count in seconds
+	run -0 "$@"
+	eventually validated mx1.example.com A
+	resigned() { [ "$(kdig +dnssec @127.0.0.1 -p "$port" mx1.example.com A | grep RRSIG)" != "$was" ]; }
+	eventually resigned
+}
+
 refuses() {
 	up "$1"
 	tlsa a
@@ -146,7 +166,7 @@ refuses() {
 	# Started now, it has the zone that was good.
 	dns_stop "$1"
 	up "$1"
-	until [ -n "$(serial)" ]; do sleep 0.05; done
+	eventually validated example.com SOA
 	validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 aaaa'
 	# One zone that is not right does not keep the others.
 	run -1 "$script" --serial_bump nosuch.example example.com
@@ -156,9 +176,26 @@ refuses() {
 	kdig +short @127.0.0.1 -p "$port" _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 cccc'
 }
 
-@test "BIND: published, signed, and there when the script returns" { works bind; }
-@test "Knot: published, signed, and there when the script returns" { works knot; }
-@test "NSD: published, signed, and there when the script returns" { works nsd; }
+@test "BIND: published, signed, and there when the script returns" {
+	works bind
+	anew() {
+		dns_stop bind
+		rm root/var/lib/bind/example.com.zone.*
+		up bind
+		"$script" --serial_bump example.com
+	}
+	last=$(serial)
+	signs_anew anew
+	[ "$(serial)" -gt "$last" ]
+}
+@test "Knot: published, signed, and there when the script returns" {
+	works knot
+	signs_anew knotc -c root/etc/knot/knot.conf -b zone-sign example.com
+}
+@test "NSD: published, signed, and there when the script returns" {
+	works nsd
+	signs_anew "$script" --serial_bump example.com
+}
 @test "BIND: a zone that is not right is not put into use" { refuses bind; }
 @test "Knot: a zone that is not right is not put into use" { refuses knot; }
 @test "NSD: a zone that is not right is not put into use" { refuses nsd; }
@@ -408,8 +445,18 @@ updates() {
 	sed -n "s|^//     \(tsig-keygen .*>\)|\1root|p" root/etc/zones/named-update.conf | sh -e
 	mkdir bind
 	up_bind named-update.conf
-	until validated mx1.example.com A >/dev/null; do sleep 0.1; done
+	eventually validated mx1.example.com A
 	updates -k root/etc/bind/sslm.key
+	# A change by hand, as the manual has it.
+	r() { rndc -c root/etc/bind/rndc.conf "$@"; }
+	r freeze example.com
+	grep -q "^[[:space:]]*$(serial)[[:space:]]*; serial" root/var/lib/bind/example.com.zone
+	sed -i -e "s/$(serial)\([[:space:]]*; serial\)/$(($(serial) + 1))\1/" \
+	    -e '$a hand.example.com. 60 IN A 192.0.2.77' root/var/lib/bind/example.com.zone
+	r thaw example.com
+	eventually validated hand.example.com A
+	grep -q 192.0.2.77 answer
+	validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 dddd'
 }
 
 @test "Knot: DNS UPDATE with a key that may change those records and no others" {
@@ -424,6 +471,23 @@ updates() {
 	up_knot knot-update.conf
 	dns_wait knot 127.0.0.1 "$port" example.com
 	validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 dddd'
+	# A change by hand, as the manual has it.
+	file=root/var/lib/knot/example.com.zone
+	k() { knotc -c root/etc/knot/knot.conf "$@"; }
+	k -b zone-flush example.com
+	k zone-freeze example.com
+	edit() { sed -i -e "s/ $(serial) / $(($(serial) + 1)) /" -e '$a hand.example.com. 60 IN A 192.0.2.77' "$1"; }
+	edit $file
+	k zone-thaw example.com
+	k -b zone-reload example.com
+	validated hand.example.com A | grep -q 192.0.2.77
+	validated _25._tcp.mx1.example.com TLSA | grep -qi '3 1 1 dddd'
+	up_client() { printf '%s\n' "server 127.0.0.1 $port" 'zone example.com' "$1" send | nsupdate "${key[@]}"; }
+	key=(-k root/etc/zones/sslm.key)
+	up_client 'update add _acme-challenge.www.example.com 60 TXT "two"'
+	validated hand.example.com A | grep -q 192.0.2.77
+	grep -q '"two"' $file
+	grep -q '192.0.2.77' $file
 }
 
 # ns2, as the examples name it: it asks for nothing by itself for two hours.
@@ -433,6 +497,7 @@ updates() {
 	secret=$(sed -n 's/.*secret "\(.*\)";/\1/p' root/etc/bind/xfr.key)
 	sed -i -e '/allow-transfer { none; };/d' -e 's|// \(include\)|\1|' -e 's|// \(allow-transfer\)|\1|' \
 	    -e "s|// also-notify { \(.*\); };|also-notify { \1 port $port; };|" root/etc/zones/named.conf
+	same() { [ "$(serial 127.0.0.2)" = "$(serial)" ]; }
 	for s in bind knot nsd; do
 		up $s
 		run -0 "$script" -s example.com
@@ -469,10 +534,7 @@ updates() {
 		dns_wait two 127.0.0.2 "$port" example.com
 		tlsa e
 		run -0 "$script" -s example.com
-		for _ in {1..100}; do
-			[ "$(serial 127.0.0.2)" != "$(serial)" ] || break
-			sleep 0.1
-		done
+		eventually same
 		kdig +dnssec @127.0.0.2 -p "$port" _25._tcp.mx1.example.com TLSA >answer
 		grep -qi 'TLSA.3 1 1 eeee' answer
 		grep -q 'RRSIG.TLSA' answer
