@@ -56,14 +56,16 @@ payload(struct acme *a, bool only_existing)
 	return text;
 }
 
-static int
-write_account(struct acme *a, const char *url)
+int
+account_write(const struct acme *a)
 {
 	char *path = acme_account_path(a), *text;
-	json_t *o = json_pack("{s:s, s:s}", "directory", a->url, "url", url);
+	json_t *o = json_pack("{s:s, s:s}", "directory", a->url, "url", a->account);
 	char *json;
 	int ret;
 
+	if (o != NULL && a->leaving)
+		json_object_set_new(o, "deactivated", json_true());
 	if (o == NULL || (json = json_dumps(o, JSON_INDENT(1))) == NULL)
 		die(EX_TEMP, "out of memory");
 	text = xasprintf("%s\n", json);
@@ -90,6 +92,9 @@ account_register(struct acme *a, bool only_existing)
 	url = r.h.location;
 	if (r.h.status != 200 && r.h.status != 201) {
 		ret = problem_complain(&r, "no account at '%s'", a->ca->name);
+		if (problem_is(&r, "unauthorized") && !only_existing)
+			complain("if the account of this key is deactivated: without '%s/privkey.pem' "
+			    "another one is made", a->dir);
 		terms = json_str(json_object_get(a->directory, "meta"), "termsOfService");
 		if (problem_is(&r, "userActionRequired") && terms != NULL) {
 			text = text_safe(terms, strnlen(terms, 300), "");
@@ -106,7 +111,7 @@ account_register(struct acme *a, bool only_existing)
 	} else {
 		free(a->account);
 		a->account = xstrdup(url);
-		ret = write_account(a, url);
+		ret = account_write(a);
 	}
 	acme_free(&r);
 	return ret;

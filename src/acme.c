@@ -110,9 +110,9 @@ acme_account_path(const struct acme *a)
 }
 
 void
-acme_use_account(struct acme *a)
+acme_read_account(struct acme *a)
 {
-	char *path = acme_account_path(a), *key = acme_key_path(a), *text;
+	char *path = acme_account_path(a), *text;
 	const char *url;
 	json_t *account;
 	size_t len;
@@ -127,10 +127,22 @@ acme_use_account(struct acme *a)
 		die(EX_PERM, "'%s' is damaged: remove it, and sslm-acme account finds the "
 		    "account again", path);
 	a->account = xstrdup(url);
-	a->jws = jws_open(key, '\0', NULL);
+	a->leaving = json_is_true(json_object_get(account, "deactivated"));
 	json_decref(account);
 	free(text);
 	free(path);
+}
+
+void
+acme_use_account(struct acme *a)
+{
+	char *key = acme_key_path(a);
+
+	acme_read_account(a);
+	if (a->leaving)
+		die(EX_USE, "the account at '%s' was being deactivated: sslm-acme account -d "
+		    "-c '%s' brings that to its end", a->ca->name, a->ca->name);
+	a->jws = jws_open(key, '\0', NULL);
 	free(key);
 }
 
@@ -223,8 +235,10 @@ sign_and_send(struct acme *a, struct acme_req *r)
 	http_free(&r->h);
 	json_decref(r->json);
 	r->json = NULL;
-	r->h = (struct http_req){.url = r->url, .post = r->signed_post, .accept = r->accept,
-	    .who = r};
+	r->h = (struct http_req){.url = r->url, .post = r->signed_post, .once = r->once,
+	    .accept = r->accept, .who = r};
+	if (r->before != NULL && r->tries == 0)
+		r->before(r->arg);
 	r->busy = true;
 	r->tries++;
 	http_start(a->http, &r->h);
@@ -241,7 +255,7 @@ again_in(const struct acme *a, const struct acme_req *r)
 	if (r->tries >= TRIES)
 		return -1;
 	if (r->h.status == 0)
-		return r->h.again && r->tries < 4 ? wait : -1;
+		return r->h.again && !r->once && r->tries < 4 ? wait : -1;
 	if (r->h.status == 429 || r->h.status == 503) {
 		if (r->h.retry_after >= 0)
 			wait = (int64_t)r->h.retry_after * 1000;

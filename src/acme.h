@@ -62,6 +62,7 @@ struct http_req {
 	const char *url;
 	const char *post;	/* JSON, a flattened JWS; NULL: GET */
 	bool head;		/* HEAD instead */
+	bool once;		/* not sent again, not by libcurl either */
 	const char *accept;	/* media type, or NULL */
 	void *who;		/* the caller's */
 	/* the answer; strings are NULL if not said */
@@ -130,6 +131,7 @@ struct acme {
 	const char *url;	/* of the directory */
 	char *dir;		/* where the account is: certs/.acme/... */
 	char *account;		/* its URL, or NULL */
+	bool leaving;		/* the CA was told to deactivate it, or nearly so */
 	struct http *http;
 	struct jws *jws;
 	json_t *directory;	/* NULL until it was asked for */
@@ -147,6 +149,9 @@ struct acme_req {
 	const char *payload;	/* JSON; NULL: POST-as-GET */
 	const char *accept;	/* as in struct http_req */
 	bool with_key;		/* signed with the key itself, not as the account */
+	bool once;		/* not repeated if its answer is lost */
+	void (*before)(void *arg);	/* if set, called before it is sent */
+	void *arg;
 	/* the answer, with the members of an HTTP answer in h */
 	struct http_req h;
 	char *signed_post;	/* acme.c's own */
@@ -169,8 +174,11 @@ char *acme_key_path(const struct acme *a);
 char *acme_account_path(const struct acme *a);
 
 /* Take the account from its files and start the signer; die(EX_USE) if there is
- * none. */
+ * none, or if it is about to be deactivated. */
 void acme_use_account(struct acme *a);
+
+/* Just read account.json. */
+void acme_read_account(struct acme *a);
 
 /* Get the directory, unless it is there.  False quietly, or finish() after a
  * complaint. */
@@ -235,6 +243,9 @@ int problem_complain(const struct acme_req *r, const char *fmt, ...) PRINTF(2, 3
  * status after a complaint. */
 int account_register(struct acme *a, bool only_existing);
 
+/* Write account.json, with a->leaving. */
+int account_write(const struct acme *a);
+
 /* ---- order.c: what an order is about ---------------------------------------- */
 
 enum { ORDER_NAMES = 1000 };
@@ -256,8 +267,8 @@ enum { ORDER_FILE, ORDER_CSR, ORDER_CERT };
 void order_open(struct order *o, const char *set);
 void order_close(struct order *o);
 
-/* Is there a certificate for this request already? */
-bool order_done(const struct order *o);
+/* Is there a certificate in a set for its request already? */
+bool order_done(const char *set);
 
 /* Read order.json, if it is for this request, this CA and this account, into
  * o->file; false if there is none. */
@@ -287,11 +298,29 @@ void challenge_print(const json_t *challenge);
 
 /* ---- failure.c: the memory of failed orders ---------------------------------- */
 
-/* Has an order for this request failed a short while ago?  Then die(EX_TEMP). */
-void failure_wait(const struct order *o);
+struct failure {
+	long count;		/* 0: none */
+	time_t until;		/* when the next order may be asked for */
+	bool asked;		/* the last was asked for, and the answer is not known; */
+	time_t before;		/* so it was until then */
+	char csr[65], why[300];
+};
 
-/* Another one has: the next is to wait for 1, 10, 100 minutes, then a day, or as
- * long as the CA says, in seconds. */
+/* What is remembered of orders for this request. */
+void failure_recall(const struct order *o, struct failure *f);
+
+/* Has one failed a short while ago?  Then die(EX_TEMP). */
+void failure_wait(const struct order *o, const struct failure *f);
+
+/* An order is about to be asked for.  It counts from now on, so that a CA is not
+ * asked over and over again by runs that do not live to see its answer; */
+void failure_asking(const struct order *o);
+
+/* and not any more: the order is known. */
+void failure_known(const struct order *o);
+
+/* One has: the next is to wait for 1, 10, 100 minutes, then a day, or as long as the
+ * CA says, in seconds. */
 void failure_note(const struct order *o, const char *why, long retry_after);
 
 /* It has come to a good end. */

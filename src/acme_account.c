@@ -138,24 +138,59 @@ out:
 	return ret;
 }
 
+/* What is about to be said to the CA is on disk before: a run that is killed leaves an
+ * account that is of no use, and that can be seen. */
+static void
+mark_leaving(void *arg)
+{
+	struct acme *a = arg;
+
+	a->leaving = true;
+	if (account_write(a) != EX_YES)
+		finish(EX_TEMP);
+}
+
+/* Tell the CA that the account is to be deactivated.  EX_YES if it is, now or before. */
+static int
+tell_deactivated(struct acme *a, const char *key)
+{
+	struct acme_req r = {.payload = "{\"status\":\"deactivated\"}",
+	    .before = mark_leaving, .arg = a};
+	int ret = EX_YES;
+
+	a->jws = jws_open(key, '\0', NULL);
+	r.url = a->account;
+	acme_post(a, &r, 1);
+	r.payload = NULL;
+	if (problem_is(&r, "unauthorized") || problem_is(&r, "accountDoesNotExist"))
+		problem_complain(&r, "warning: '%s' does not accept the account any more",
+		    a->ca->name);
+	else if (r.h.status != 200)
+		ret = problem_complain(&r, "the account is not deactivated");
+	a->leaving = ret == EX_YES || r.h.status >= 500;
+	if (!a->leaving && account_write(a) != EX_YES)
+		ret = EX_TEMP;
+	acme_free(&r);
+	return ret;
+}
+
+/* The key goes first: without account.json it would be taken for that of an account. */
 static int
 deactivate(struct acme *a)
 {
-	struct acme_req r = {.payload = "{\"status\":\"deactivated\"}"};
 	char *path = acme_account_path(a), *key = acme_key_path(a), *old, when[STAMP_SIZE];
-	int ret = EX_PERM;
+	int ret;
 
-	acme_use_account(a);
-	r.url = a->account;
-	acme_post(a, &r, 1);
+	acme_read_account(a);
 	stamp(when, time(NULL));
 	old = xasprintf("%s.%s", key, when);
-	if (r.h.status != 200)
-		ret = problem_complain(&r, "the account is not deactivated");
-	else if (out_rename(key, old) == 0 && (unlink(path) == 0 || errno == ENOENT))
-		ret = EX_YES;
-	r.payload = NULL;
-	acme_free(&r);
+	ret = access(key, F_OK) == 0 ? tell_deactivated(a, key) : EX_YES;
+	if (ret == EX_YES && access(key, F_OK) == 0 && out_rename(key, old) == -1)
+		ret = EX_TEMP;
+	if (ret == EX_YES && unlink(path) == -1) {
+		complain("cannot remove '%s':", path);
+		ret = EX_TEMP;
+	}
 	free(old);
 	free(key);
 	free(path);

@@ -365,7 +365,7 @@ step_finish(const struct step_options *opt)
 	struct acme a;
 
 	order_open(&o, opt->operands[0]);
-	if (order_done(&o))
+	if (order_done(o.set))
 		return EX_YES;
 	acme_open(&a, opt, o.names);
 	acme_use_account(&a);

@@ -97,17 +97,25 @@ refuses(const struct acme_req *r)
 	    !problem_is(r, "accountDoesNotExist");
 }
 
+static void
+before(void *order)
+{
+	failure_asking(order);
+}
+
 /* Ask, and where a wish is the reason for a refusal once more without it. */
 static void
-ask(struct acme *a, const struct order *o, const char *old, struct acme_req *r)
+ask(struct acme *a, struct order *o, const char *old, struct acme_req *r)
 {
 	struct wish w = {profile(a), replaces(a, old)};
 	char *payload;
-	bool known = true;
+	bool known = true, first = true;
 
 	for (;;) {
 		payload = new_order_payload(o, &w);
-		*r = (struct acme_req){.url = acme_need(a, "newOrder"), .payload = payload};
+		*r = (struct acme_req){.url = acme_need(a, "newOrder"), .payload = payload,
+		    .once = true, .before = first ? before : NULL, .arg = o};
+		first = false;
 		acme_post(a, r, 1);
 		free(payload);
 		r->payload = NULL;
@@ -134,12 +142,15 @@ ask(struct acme *a, const struct order *o, const char *old, struct acme_req *r)
 }
 
 static noreturn void
-refused(const struct order *o, const struct acme_req *r)
+refused(const struct acme *a, const struct order *o, const struct acme_req *r)
 {
 	char *why = problem_of(r);
 	int status = problem_complain(r, "%s: the order was refused", o->set);
 
 	failure_note(o, why, r->h.retry_after);
+	if (problem_is(r, "unauthorized"))
+		complain("if the account is deactivated: sslm-acme account -d -c '%s' puts it "
+		    "away here too, and then another one is made", a->ca->name);
 	finish(status);
 }
 
@@ -182,7 +193,7 @@ new_order(struct acme *a, struct order *o, const char *old)
 
 	ask(a, o, old, &r);
 	if (r.h.status != 201 || r.json == NULL)
-		refused(o, &r);
+		refused(a, o, &r);
 	url = r.h.location;
 	if (url == NULL || !url_ok(url))
 		broken(o, "the CA's answer to a new order has no Location with https");
@@ -198,6 +209,7 @@ new_order(struct acme *a, struct order *o, const char *old)
 		json_object_set(o->file, "expires", json_object_get(r.json, "expires"));
 	json_object_set(o->file, "authorizations", json_object_get(r.json, "authorizations"));
 	order_write(o, a);
+	failure_known(o);
 	acme_free(&r);
 }
 
@@ -322,15 +334,16 @@ authorize(struct acme *a, struct order *o)
 
 /* ---- an order that is there already -------------------------------------------- */
 
-/* The CA gave the order up behind our back: that failed too.  This time it is asked
- * for another one at once; the next time we wait. */
+/* The CA gave the order up behind our back: that failed too.  It is asked for another
+ * one at once, unless one before has failed; the next time we wait. */
 static void
-note_invalid(const struct order *o, const struct acme_req *r)
+note_invalid(struct order *o, const struct acme_req *r)
 {
 	char *why = problem_text(json_object_get(r->json, "error"));
 
 	complain("%s: the order is invalid: %s", o->set, why);
 	failure_note(o, why, -1);
+	order_forget(o);
 	free(why);
 }
 
@@ -352,6 +365,8 @@ resume(struct acme *a, struct order *o)
 	r.url = json_str(o->file, "url");
 	acme_post(a, &r, 1);
 	status = r.h.status == 200 ? json_str(r.json, "status") : NULL;
+	if (status != NULL)
+		failure_known(o);
 	if (status != NULL && strcmp(status, "pending") == 0) {
 		if (json_is_array(json_object_get(r.json, "authorizations")))
 			json_object_set(o->file, "authorizations",
@@ -376,19 +391,25 @@ int
 step_order(const struct step_options *opt)
 {
 	const json_t *v;
+	struct failure f;
 	struct order o;
 	struct acme a;
 	size_t i;
 
 	order_open(&o, opt->operands[0]);
-	if (order_done(&o))
+	if (order_done(o.set))
 		return EX_YES;
-	if (!opt->force)
-		failure_wait(&o);
+	failure_recall(&o, &f);
+	if (opt->force)
+		f.count = 0;
+	/* One that is there can be gone on with at any time. */
+	if (access(o.path[ORDER_FILE], F_OK) == -1)
+		failure_wait(&o, &f);
 	acme_open(&a, opt, o.names);
 	acme_use_account(&a);
 	a.want = o.names;
 	if (!resume(&a, &o)) {
+		failure_wait(&o, &f);
 		new_order(&a, &o, opt->old);
 		if (!authorize(&a, &o)) {
 			failure_note(&o, "the CA's authorizations cannot be met", -1);

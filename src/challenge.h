@@ -102,8 +102,8 @@ struct job {			/* a service of an ACME CA, and its order */
 	struct order_file order;
 };
 
-/* The order of a service: 1; 0 if there is none, or another CA signs it; -1 after
- * failed().  order_free after 1. */
+/* The order of a service: 1; 0 if there is none, or its certificate is there already,
+ * or another CA signs it; -1 after failed().  order_free after 1. */
 int job_load(struct session *s, struct job *job, const struct service_id *id);
 
 /* Publish what is open of the services of the site, and write the lines that are to

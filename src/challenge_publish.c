@@ -17,12 +17,14 @@ struct zone {
 int
 job_load(struct session *s, struct job *job, const struct service_id *id)
 {
-	char *dir = service_dir(id), *path = xasprintf("%s/next/order.json", dir);
+	char *dir = service_dir(id), *set = xasprintf("%s/next", dir);
+	char *path = xasprintf("%s/order.json", set);
 	struct service service;
-	int ret = order_load(&job->order, path);
+	int ret = order_done(set) ? 0 : order_load(&job->order, path);
 	bool acme;
 
 	free(path);
+	free(set);
 	free(dir);
 	job->id = id;
 	if (ret == -1)

@@ -10,12 +10,6 @@
 
 enum { MINUTE = 60, DAY = 86400, COUNT_MAX = 1000000 };
 
-struct failure {
-	long count;
-	time_t until;
-	char csr[65], why[300];
-};
-
 static char *
 file_of(const struct order *o)
 {
@@ -35,65 +29,119 @@ line_of(const char *text, const char *word, char *buf, size_t size)
 			snprintf(buf, size, "%.*s", (int)strcspn(at + n + 1, "\n"), at + n + 1);
 }
 
-/* False if there was none for this request. */
-static bool
-recall(const struct order *o, struct failure *f)
+void
+failure_recall(const struct order *o, struct failure *f)
 {
 	char *path = file_of(o), *text = slurp_try(path, NULL), word[64];
 
 	free(path);
 	*f = (struct failure){0};
 	if (text == NULL)
-		return false;
+		return;
 	line_of(text, "count", word, sizeof(word));
 	f->count = strtol(word, NULL, 10);
 	line_of(text, "until", word, sizeof(word));
 	f->until = stamp_time(word);
 	line_of(text, "csr", f->csr, sizeof(f->csr));
+	line_of(text, "asked", word, sizeof(word));
+	f->asked = *word != '\0';
+	f->before = stamp_time(word);
 	line_of(text, "why", f->why, sizeof(f->why));
 	free(text);
 	if (f->count < 1 || f->count > COUNT_MAX)
 		f->count = 1;
-	return strcmp(f->csr, o->csr_hash) == 0;
+	if (strcmp(f->csr, o->csr_hash) != 0)
+		*f = (struct failure){0};
+}
+
+static void
+keep(const struct order *o, const struct failure *f)
+{
+	char when[STAMP_SIZE], before[STAMP_SIZE], *path = file_of(o), *line, *asked, *text;
+
+	stamp(when, f->until);
+	stamp(before, f->before > 0 ? f->before : 0);
+	asked = f->asked ? xasprintf("asked %s\n", before) : xstrdup("");
+	line = text_safe(f->why, strlen(f->why), "");
+	text = xasprintf("count %ld\nuntil %s\n%scsr %s\nwhy %s\n", f->count, when, asked,
+	    o->csr_hash, line);
+	if (out_file(path, 0644, text, strlen(text)) == -1)
+		finish(EX_TEMP);
+	free(text);
+	free(line);
+	free(asked);
+	free(path);
+}
+
+/* One more, and how long to wait. */
+static void
+more(struct failure *f, const char *why, long retry_after)
+{
+	static const long wait[] = {MINUTE, 10 * MINUTE, 100 * MINUTE, DAY};
+	long seconds;
+
+	if (f->count < COUNT_MAX)
+		f->count++;
+	seconds = wait[f->count < 4 ? f->count - 1 : 3];
+	if (retry_after > seconds)
+		seconds = retry_after < DAY ? retry_after : DAY;
+	f->until = time(NULL) + seconds;
+	snprintf(f->why, sizeof(f->why), "%s", why);
 }
 
 void
-failure_wait(const struct order *o)
+failure_wait(const struct order *o, const struct failure *f)
 {
 	char when[STAMP_SIZE];
-	struct failure f;
 	time_t now = time(NULL);
 
 	/* A day at the most: what is further away is a clock that was wrong. */
-	if (!recall(o, &f) || f.until <= now || f.until > now + 2 * DAY)
+	if (f->count == 0 || f->until <= now || f->until > now + 2 * DAY)
 		return;
-	stamp(when, f.until);
+	stamp(when, f->until);
 	die(EX_TEMP, "%s: failed %ld time%s; not asked again before %s; last: %s", o->set,
-	    f.count, f.count == 1 ? "" : "s", when, f.why);
+	    f->count, f->count == 1 ? "" : "s", when, f->why);
+}
+
+void
+failure_asking(const struct order *o)
+{
+	struct failure f;
+
+	failure_recall(o, &f);
+	f.before = f.until;
+	more(&f, "the CA's answer to a new order was not seen", -1);
+	f.asked = true;
+	keep(o, &f);
+}
+
+void
+failure_known(const struct order *o)
+{
+	struct failure f;
+
+	failure_recall(o, &f);
+	if (!f.asked)
+		return;
+	f.asked = false;
+	f.until = f.before;
+	if (--f.count == 0)
+		failure_forget(o);
+	else
+		keep(o, &f);
 }
 
 void
 failure_note(const struct order *o, const char *why, long retry_after)
 {
-	static const long wait[] = {MINUTE, 10 * MINUTE, 100 * MINUTE, DAY};
-	char when[STAMP_SIZE], *path = file_of(o), *text, *line;
 	struct failure f;
-	long seconds;
 
-	if (!recall(o, &f))
-		f.count = 0;
-	if (f.count < COUNT_MAX)
-		f.count++;
-	seconds = wait[f.count < 4 ? f.count - 1 : 3];
-	if (retry_after > seconds)
-		seconds = retry_after < DAY ? retry_after : DAY;
-	stamp(when, time(NULL) + seconds);
-	line = text_safe(why, strnlen(why, sizeof(f.why) - 1), "");
-	text = xasprintf("count %ld\nuntil %s\ncsr %s\nwhy %s\n", f.count, when, o->csr_hash, line);
-	out_file(path, 0644, text, strlen(text));
-	free(text);
-	free(line);
-	free(path);
+	failure_recall(o, &f);
+	/* What was counted when it was asked for is not counted twice. */
+	f.count -= f.asked;
+	f.asked = false;
+	more(&f, why, retry_after);
+	keep(o, &f);
 }
 
 void

@@ -36,6 +36,7 @@ struct http_work {
 	time_t date;		/* the server's clock; -1 if not said */
 	char *retry_after;
 	bool too_big;
+	const char *unsent;	/* of a body that is sent once */
 };
 
 static void
@@ -114,6 +115,19 @@ take_body(char *p, size_t size, size_t n, void *arg)
 	r->len += n;
 	r->body[r->len] = '\0';
 	return n;
+}
+
+/* What libcurl has read of this it cannot get again: on a connection that the server
+ * has just closed it would send the request once more, on its own account. */
+static size_t
+give_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct http_work *w = arg;
+	size_t len = strnlen(w->unsent, size * n);
+
+	memcpy(p, w->unsent, len);
+	w->unsent += len;
+	return len;
 }
 
 /* A copy of the value if the line of n octets is this header, else NULL. */
@@ -260,7 +274,14 @@ http_start(struct http *h, struct http_req *r)
 	if (r->post != NULL) {
 		add_header(w, "Content-Type: application/jose+json");
 		add_header(w, "Expect:");
-		curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->post);
+		curl_easy_setopt(e, CURLOPT_POST, 1L);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)strlen(r->post));
+		w->unsent = r->post;
+		if (r->once)
+			curl_easy_setopt(e, CURLOPT_READFUNCTION, give_body);
+		else
+			curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->post);
+		curl_easy_setopt(e, CURLOPT_READDATA, w);
 	} else if (r->head) {
 		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
 	}

@@ -118,15 +118,17 @@ order_close(struct order *o)
 
 /* As make sees it. */
 bool
-order_done(const struct order *o)
+order_done(const char *set)
 {
-	struct stat csr, cert;
+	char *paths[2] = {xasprintf("%s/cert.pem", set), xasprintf("%s/csr.pem", set)};
+	struct stat cert, csr;
+	bool both = stat(paths[0], &cert) == 0 && stat(paths[1], &csr) == 0;
 
-	if (stat(o->path[ORDER_CERT], &cert) == -1 || stat(o->path[ORDER_CSR], &csr) == -1)
-		return false;
-	return cert.st_mtim.tv_sec > csr.st_mtim.tv_sec ||
+	free(paths[0]);
+	free(paths[1]);
+	return both && (cert.st_mtim.tv_sec > csr.st_mtim.tv_sec ||
 	    (cert.st_mtim.tv_sec == csr.st_mtim.tv_sec &&
-	    cert.st_mtim.tv_nsec >= csr.st_mtim.tv_nsec);
+	    cert.st_mtim.tv_nsec >= csr.st_mtim.tv_nsec));
 }
 
 static bool

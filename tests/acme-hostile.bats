@@ -170,7 +170,9 @@ teardown_file() { load acme; lab_stop; }
 		0 done close-mid@order#1
 		0 done close-before@authz#1
 		0 done close-mid@new-account#1
-		0 done close-mid@new-order#1
+		75 order close-before@new-order#1 | new-order: 
+		75 order close-mid@new-order#1 | new-order: 
+		1 order broken:long@new-order#1 | larger
 		0 done close-mid@challenge#1
 		0 done close-mid@finalize#1
 		0 done close-mid@cert#1
@@ -477,6 +479,123 @@ other_key() {
 	run -0 sslm-acme order -q -c liar $set
 	[[ $output == *"the order is invalid: "*"CAA forbids it"* ]]
 	run -75 sslm-acme order -q -c liar $set
-	[[ $output == *"failed 1 time;"* ]]
+	[[ $output == *"the order is invalid: "*"failed 1 time;"* ]]
+	run -75 sslm-acme order -q -c liar $set
+	[[ $output == *"failed 2 times;"* ]]
 	[ "$(grep -c /new-order "$ACME_LOG")" = 2 ]
+}
+
+asked() { grep -c /new-order "$ACME_LOG"; }
+
+# count N: how often an order has failed, and how long the next one waits.
+count() {
+	grep -Fx "count $1" $set/failed
+	until=$(sed -n 's/^until //p' $set/failed)
+	[ "$until" \> "$(date -u -d "$(($2 - 10)) seconds" +%Y%m%dT%H%M%SZ)" ]
+	[ "$until" \< "$(date -u -d "$(($2 + 10)) seconds" +%Y%m%dT%H%M%SZ)" ]
+}
+
+@test "an order whose answer is lost is asked for once in a run, and counts" {
+	set=certs/example.com/web/next
+	for how in close-before close-mid slow-body broken:long status:500; do
+		rm -rf site
+		mkdir site
+		cd site
+		line=$how faults="$how@new-order"
+		lie_site
+		sslm-acme account -q -c liar
+		most=1
+		case $how in
+		slow-body) run timeout -s KILL 3 sslm-acme order -q -c liar $set; [ "$status" = 137 ] ;;
+		status:500) run -75 sslm-acme order -q -c liar $set; most=4 ;;	# it says no, four times
+		*) run sslm-acme order -q -c liar $set; [ "$status" != 0 ] ;;
+		esac
+		[ "$(asked)" = $most ]
+		count 1 60
+		[ ! -e $set/order.json ]
+		run -75 sslm-acme order -q -c liar $set
+		[[ $output == *"failed 1 time; not asked again before"* ]]
+		[ "$(asked)" = $most ]
+		# A minute later.
+		sed -i "s/^until .*/until $(date -u -d '-1 second' +%Y%m%dT%H%M%SZ)/" $set/failed
+		[ $how != slow-body ] || { cd ..; continue; }
+		run sslm-acme order -q -c liar $set
+		count 2 600
+		run -75 sslm-acme order -q -c liar $set
+		run sslm-acme order -f -q -c liar $set
+		count 3 6000
+		[ "$(asked)" = $((3 * most)) ]
+		cd ..
+	done
+}
+
+@test "an order that is answered counts no more, and failures before it as they were" {
+	set=certs/example.com/web/next faults=close-mid@new-order#2
+	mkdir site
+	cd site
+	lie_site
+	sslm-acme account -q -c liar
+	run -75 sslm-acme order -q -c liar $set
+	run -75 sslm-acme order -f -q -c liar $set
+	count 2 600
+	grep '^asked ' $set/failed
+	run -0 sslm-acme order -f -q -c liar $set
+	grep -Fx 'count 2' $set/failed
+	run ! grep '^asked ' $set/failed
+	# It is there, and is gone on with though others have failed before.
+	run -0 sslm-acme order -q -c liar $set
+	[ "$(asked)" = 3 ]
+	run -0 sslm-acme finish -c liar $set
+	[ ! -e $set/failed ]
+}
+
+@test "an account that the CA does not deactivate stays one" {
+	line=refused faults='problem-of:malformed,400@account'
+	mkdir site
+	cd site
+	lie_site
+	sslm-acme account -q -c liar
+	cp certs/.acme/*/account.json was
+	run -1 sslm-acme account -d -c liar
+	[[ $output == *malformed* ]]
+	cmp certs/.acme/*/account.json was
+	run -0 sslm-acme order -q -c liar certs/example.com/web/next
+}
+
+@test "killed around the answer to a new order: the next run has it, or waits" {
+	traceable
+	set=certs/example.com/web/next faults=
+	waits=0 goes=0
+	for name in rename unlink fsync flock write; do
+		for ((n = 1; n < 20; n++)); do
+			rm -rf site
+			mkdir site
+			cd site
+			line="$name $n"
+			lie_site
+			sslm-acme account -q -c liar
+			run strace -qq -o trace -e trace=$name -e inject=$name:signal=KILL:when=$n sslm-acme order -q -c liar $set
+			cd ..
+			[ "$status" = 137 ] || break
+			cd site
+			n1=$(asked || :)
+			if [ -e $set/failed ] && [ ! -e $set/order.json ]; then
+				count 1 60
+				run -75 sslm-acme order -q -c liar $set
+				[ "$(asked || :)" = "$n1" ]
+				waits=$((waits + 1))
+			else
+				[ ! -e $set/order.json ] || url=$(jq -r .url $set/order.json)
+				run -0 sslm-acme order -q -c liar $set
+				[ "$n1" = 0 ] || [ "$(jq -r .url $set/order.json)" = "$url" ]
+				[ "$(asked)" = 1 ]
+				[ ! -e $set/failed ]
+				goes=$((goes + 1))
+			fi
+			cd ..
+		done
+	done
+	echo "$waits $goes"
+	[ $waits -ge 3 ]
+	[ $goes -ge 3 ]
 }

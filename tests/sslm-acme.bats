@@ -241,10 +241,50 @@ judged() {
 	request a.example.com
 	run -2 sslm-acme order -c pebble set
 	[[ $output == *"no account at 'pebble' yet: sslm-acme account -c 'pebble' makes one"* ]]
-	cp was "$(account)/account.json"
+	# As if another client had done it: every way out is told.
 	cp -p key.pem "$(account)/privkey.pem"
+	run -1 sslm-acme account -c pebble
+	[[ $output == *"without '$(account)/privkey.pem' another one is made"* ]]
+	cp was "$(account)/account.json"
 	run -1 sslm-acme order -c pebble set
-	[[ $output == *unauthorized* ]]
+	[[ $output == *unauthorized*"sslm-acme account -d -c 'pebble' puts it away here too"* ]]
+	run -0 sslm-acme account -d -c pebble
+	[[ $output == *"'pebble' does not accept the account any more"* ]]
+	run -2 sslm-acme account -d -c pebble
+	sslm-acme account -q -c pebble
+	run -0 sslm-acme order -f -c pebble set
+}
+
+@test "killed while an account is deactivated: told what to do, and done by that" {
+	traceable
+	request a.example.com
+	for name in rename unlink fsync sendto,write; do
+		for ((n = 1; n < 30; n++)); do
+			rm -rf certs
+			sslm-acme account -q -c pebble
+			run strace -f -qq -o trace -e trace=$name -e inject=$name:signal=KILL:when=$n sslm-acme account -d -c pebble
+			[ -e "$(account)/account.json" ] || break
+			if grep -q deactivated "$(account)/account.json"; then
+				for words in 'order -q -c pebble set' 'account -c pebble' 'account -s -c pebble' 'account -k -c pebble'; do
+					# shellcheck disable=SC2086
+					run -2 sslm-acme $words
+					[[ $output == *"the account at 'pebble' was being deactivated: sslm-acme account -d -c 'pebble' brings that to its end" ]]
+				done
+				kills=$((${kills-0} + 1))
+			fi
+			run -0 sslm-acme account -d -c pebble
+			[ ! -e "$(account)/account.json" ]
+			[ ! -e "$(account)/privkey.pem" ]
+		done
+	done
+	echo "$kills kills"
+	[ "$kills" -ge 4 ]
+	# One that is not sent at all is no deactivation.
+	sslm-acme account -q -c pebble
+	cp "$(account)/account.json" was
+	sed -i "/ca_bundle/d" conf.d/ca-info.conf
+	run -75 sslm-acme account -d -c pebble
+	cmp was "$(account)/account.json"
 }
 
 @test "the key of another client's account" {

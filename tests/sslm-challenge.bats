@@ -108,6 +108,28 @@ everything() { find "$@" -printf '%p %y %m %l\n' -type f -exec cat {} + | sort; 
 # times DIR...: when any file was changed last.
 times() { find "$@" -printf '%p %C@ %i\n' | sort; }
 
+@test "an order whose certificate is there is published no more, and its service goes on" {
+	order example.com/web "$(dns example.com 1)"
+	order example.com/mail "$(dns mail.example.com 2)"
+	touch -d yesterday certs/example.com/{web,mail}/next/csr.pem
+	echo >certs/example.com/web/next/cert.pem
+	run -0 sslm-challenge -q -o expect
+	txt _acme-challenge.mail.example.com 2 | cmp - expect
+	zone example.com "$(txt _acme-challenge.mail.example.com 2)"
+	printf '%s\n' example.com/mail example.com/web >list
+	run -0 sslm-challenge -r expect -i list
+	[ "$output" = "$(cat list)" ]
+	# With another request it is as if there were none.
+	touch -d tomorrow certs/example.com/web/next/csr.pem
+	run -0 sslm-challenge -q -o expect
+	[ "$(wc -l <expect)" = 2 ]
+	# An order that is done need not even be readable.
+	touch -d yesterday certs/example.com/web/next/csr.pem
+	echo rubbish >certs/example.com/web/next/order.json
+	run -0 sslm-challenge -q -o expect
+	[ "$(wc -l <expect)" = 1 ]
+}
+
 @test "records of all services of a zone are in one file, in every directory" {
 	order example.com/web "$(dns example.com 3)" "$(dns example.com 1)" "$(dns www.example.com 2)"
 	order example.com/mail "$(dns mail.example.com 4)" "$(dns www.example.com 2)"
