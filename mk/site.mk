@@ -46,10 +46,11 @@ export override SERVICES := $(value SERVICES)
 export SSLM_MK := $(MK)
 export PATH    := $(if $(SSLM_BIN),$(SSLM_BIN):)$(if $(filter /%,$(MK)),,$(CURDIR)/)$(MK)/../bin:$(PATH)
 
-# A run is one shell that holds certs/.lock on descriptor 9.  Every step
-# inherits it: killed or not, a run is over when its last process is gone, and
-# leaves nothing that has to be cleaned up, but for the spool files of what it
-# was writing: certs/.exit, empty while a run is at work, tells the next one.
+# A run is one shell that holds certs/.lock on descriptor 9, or 7 if make has its
+# job server there.  Every step inherits it: killed or not, a run is over when its
+# last process is gone, and leaves nothing that has to be cleaned up, but for the
+# spool files of what it was writing: certs/.exit, empty while a run is at work,
+# tells the next one.
 # set -f: a '*' in SERVICES is a service name to us, not a file name.
 define lock
 set -uf; umask 077; \
@@ -58,15 +59,16 @@ if [ -L certs/.lock ] || { [ -e certs/.lock ] && [ ! -f certs/.lock ]; }; then \
 	echo "sslm: 'certs/.lock' is not a regular file" >&2; exit 75; \
 fi; \
 if [ -z "$${SSLM_LOCKED-}" ]; then \
-	exec 9>>certs/.lock; \
-	flock $(if $(WAIT),,-n) 9 || { \
+	fd=9; case "$${MAKEFLAGS-} " in *=9,*|*=[0-9]*,9\ *) fd=7 ;; esac; \
+	eval "exec $$fd>>certs/.lock"; \
+	flock $(if $(WAIT),,-n) $$fd || { \
 		echo "sslm: another run is at work on this site" >&2; exit 75; }; \
 fi
 endef
 
 define begin
-$(lock); bad=0; quiet=; exec 3>&1; \
-[ -n "$(V)" ] || [ -t 1 ] || { quiet=-q; exec 3>/dev/null; }; \
+$(lock); bad=0; quiet=; \
+[ -n "$(V)" ] || [ -t 1 ] || quiet=-q; \
 for f in .due .status .exit .want .ask .dns .seen .persist .deployed; do \
 	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
 		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
@@ -115,6 +117,9 @@ endef
 make = $(MAKE) $(if $(V),,-s) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) -k \
 	-f "$$SSLM_MK/service.mk" SERVICES=
 
+# What a restart_cmd has to say, for those who look on.
+tell = if [ -n "$$quiet" ]; then sslm-dnspush -q >/dev/null; else sslm-dnspush -q; fi
+
 # From certs/.due to complete sets: what is ordered is published for all services
 # together, and shown by all name servers, before the CAs look.  A service whose
 # challenges cannot be met leaves the list, and the others go on.
@@ -123,7 +128,7 @@ $(make) order || bad=1; \
 if [ -d certs/.acme ] || [ -e .staging ]; then \
 	sslm-challenge -q -i certs/.due -o certs/.dns -p certs/.persist || bad=1; \
 	wait="-w $(DNS_WAIT)"; \
-	[ ! -e certs/.push ] || sslm-dnspush -q >&3 || { bad=1; wait=; }; \
+	[ ! -e certs/.push ] || $(tell) || { bad=1; wait=; }; \
 	: >certs/.seen; \
 	[ ! -s certs/.dns ] || sslm-nscheck -s $$wait -o certs/.seen <certs/.dns || bad=1; \
 	[ ! -s certs/.persist ] || { sslm-nscheck -s -o certs/.dns <certs/.persist || bad=1; \
@@ -145,7 +150,7 @@ endef
 define push
 pushed=; \
 if [ -e certs/.push ]; then \
-	if sslm-dnspush -q >&3; then pushed="-w $(DNS_WAIT)"; else bad=1; fi; \
+	if $(tell); then pushed="-w $(DNS_WAIT)"; else bad=1; fi; \
 fi
 endef
 

@@ -260,6 +260,19 @@ teardown() { umount -l "$BATS_TEST_TMPDIR/a site/small" 2>/dev/null || true; }
 	[[ $output == *"'$web/curr' is not a link"* ]]
 }
 
+@test "the job server of make keeps its descriptors, whichever they are" {
+	site
+	run -0 m -j2 renew 3<&- 4<&-
+	[ -z "$output" ]
+	whole next
+	rm -r certs
+	# Down to those of the lock.
+	run -0 m -j2 renew 3</dev/null 4</dev/null 5</dev/null 6</dev/null 7</dev/null
+	[ -z "$output" ]
+	whole next
+	[ ! -s certs/.lock ]
+}
+
 @test "a renewal killed at any point is finished by the next run" {
 	command -v strace || skip "no strace"
 	site
