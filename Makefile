@@ -19,6 +19,7 @@ LIBS-sslm-acme      := -lcurl -ljansson
 LIBS-sslm-challenge := -lldns -ljansson
 LIBS-sslm-nscheck   := -lldns
 LIBS-sslm-dane      := -lldns
+LIBS-sslm-probe     := -lssl -lldns
 
 include mk/build.mk
 include mk/check.mk

@@ -53,6 +53,7 @@ struct dns_query {
 	ldns_rr_type type;
 	struct dns_addr server;
 	bool recurse;		/* with the RD bit */
+	bool secure;		/* ask for the AD bit: with it, and DO, in the question */
 	enum dns_fate fate;	/* from here on: what came of it */
 	const char *why;	/* "does not answer" ...: static text, unless DNS_ANSWER */
 	ldns_pkt *answer;	/* the caller frees by dns_free() */
