@@ -27,7 +27,7 @@ include mk/install.mk
 
 MK := mk
 include mk/site.mk
-renew roll status due verify conf prod deploy: | all
+renew roll status due verify probe conf prod deploy: | all
 
 demo: all		## the whole way on the sample site: renew, roll, verify, status
 	@$(MAKE) renew V=1

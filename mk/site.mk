@@ -10,9 +10,10 @@
 #           CLEAN_KEEP, TEST (the CAs' staging directories, in the test tree), TRY
 #           (renew: the same, and nothing is kept), JOBS (steps at a time where -j
 #           does not say it; 8),
-#           DNS_WAIT (seconds for name servers to show a challenge; 1800); from
+#           DNS_WAIT (seconds for name servers to show a challenge; 1800),
+#           PROBE_FLAGS (of sslm-probe, for probe); from
 #           the environment SSLM_BIN (where the programs are)
-# Provides: renew, roll, status, due, verify, conf, prod, deploy, prune, dns, tidy, and
+# Provides: renew, roll, status, due, verify, probe, conf, prod, deploy, prune, dns, tidy, and
 #           renew's steps one by one: keys or copy, csr, cert, ntoc
 #
 # make itself can only say 0 or 2.  A run leaves what it would have said, as in
@@ -37,7 +38,7 @@ endif
 JOBS     ?= 8
 DNS_WAIT ?= 1800
 
-LOOK     := status due verify
+LOOK     := status due verify probe
 PHASES   := renew roll conf prod deploy prune dns tidy keys copy csr cert ntoc
 .PHONY: $(LOOK) $(PHASES)
 
@@ -256,6 +257,20 @@ due:
 verify:
 	@set -f; bad=0; list=$$(sslm-conf -l -- $$SERVICES) || bad=2; \
 	[ -z "$$list" ] || echo "$$list" | sed 's|.*|certs/&/curr|' | xargs sslm-verify || bad=1; \
+	exit $$bad
+
+## probe: do the servers show what their TLSA records say?
+probe:
+	@set -f; bad=0; list=$$(sslm-conf -l -- $$SERVICES) || bad=2; \
+	files=$$(echo "$$list" | while IFS=/ read -r g s; do \
+		[ ! -s "certs/$$g/$$s/curr/tlsa.rr" ] || [ ! -s "certs/$$g/tlsa.$$g" ] || \
+			echo "certs/$$g/tlsa.$$g"; \
+	done | sort -u); \
+	if [ -z "$$files" ]; then \
+		echo "no service has TLSA records in use"; \
+	else \
+		cat $$files | sslm-probe $(if $(V),-v) $(PROBE_FLAGS) -D - || bad=$$?; \
+	fi; \
 	exit $$bad
 
 ## conf: check conf.d and write the generated files of every service

@@ -11,8 +11,8 @@
 #include <openssl/err.h>
 
 static const char usage[] =
-    "usage: sslm-probe [-46dqv] [-A file] [-c cert] [-D file] [-n name]\n"
-    "           [-r resolver] [-t seconds] [-x protocol] [host[:port] ...]\n"
+    "usage: sslm-probe [-dqv] [-4 | -6] [-A file] [-c cert] [-D file]\n"
+    "           [-n name] [-r resolver] [-t seconds] [-x protocol] [host[:port] ...]\n"
     "       sslm-probe -h | -V\n";
 
 enum { WAIT = 60, WAIT_MAX = 3600, CPU_SECONDS = 60 };

@@ -6,7 +6,7 @@
  *
  * Exit status, for every program:
  *   0    done, or the answer is yes
- *   1    failed; for a question (sslm-due, sslm-nscheck, sslm-verify): no
+ *   1    failed; for a question (sslm-due, sslm-nscheck, sslm-probe, sslm-verify): no
  *   2    wrong usage or wrong configuration; a question's failure too
  *   75   may work later: full disk, too soon to roll, another run at work
  *
