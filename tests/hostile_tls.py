@@ -45,8 +45,7 @@ GO = b"220 go\r\n"
 LINES = {
     "smtp": [b"220-wait\r\n220 there\r\n", EHLO, GO, "tls"],
     "smtp-bare": [b"220\r\n", b"250-there\n250 starttls\n", b"220 go\n", "tls"],
-    "imap": [b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", b"* 1 EXISTS\r\na OK go\r\n", "tls"],
-    "pop3": [b"+OK hello\r\n", b"+OK go\r\n", "tls"],
+    "imap-talk": [b"* OK hello\r\n", b"* 1 EXISTS\r\na OK go\r\n", "tls"],
     "smtp-421": [b"421 busy\r\n"],
     "smtp-554": [b"554 no \x1b]0;title\x07\x1b[31m service\r\n"],
     "smtp-ehlo-502": [b"220 there\r\n", b"502 what\r\n"],
@@ -103,6 +102,25 @@ def scripted(c, mode):
         wait_end(c)
 
 
+def imap(c, mode):
+    c.sendall(b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n")
+    while True:
+        tag, command = line(c).split()[:2]
+        if command.upper() == b"CAPABILITY":
+            c.sendall(b"* CAPABILITY IMAP4rev1 STARTTLS\r\n")
+        c.sendall(tag + b" OK so be it\r\n")
+        if command.upper() == b"STARTTLS":
+            return tls(c, mode)
+
+
+def pop3(c, mode):
+    c.sendall(b"+OK hello\r\n")
+    while line(c).strip().upper() != b"STLS":
+        c.sendall(b"-ERR what\r\n")
+    c.sendall(b"+OK go\r\n")
+    tls(c, mode)
+
+
 # What has no end.
 def silent(c, mode):
     wait_end(c)
@@ -141,7 +159,9 @@ def endless_imap(c, mode):
         c.sendall(b"* 1 EXISTS\r\n")
 
 
-ENDLESS = {
+OTHERS = {
+    "imap": imap,
+    "pop3": pop3,
     "silent": silent,
     "dribble": dribble,
     "tls-dribble": tls_dribble,
@@ -157,7 +177,7 @@ def serve(s, mode):
     def one(c):
         try:
             with c:
-                ENDLESS.get(mode, scripted)(c, mode)
+                OTHERS.get(mode, scripted)(c, mode)
         except (OSError, EOFError):
             pass
 
@@ -174,7 +194,7 @@ def main():
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((addr, port))
         s.listen(20)
-        assert mode in LINES or mode in ENDLESS
+        assert mode in LINES or mode in OTHERS
         threading.Thread(target=serve, args=(s, mode), daemon=True).start()
     print("ready", flush=True)
     threading.Event().wait()

@@ -108,9 +108,15 @@ probe() { sslm-probe -n $HOST -A ca.pem "$@" "127.0.0.2:$PORT"; }
 	leaf rsa "$RSA"
 	HOST=other.example.com leaf other "$RSA"
 	s_server s "127.0.0.2:$PORT" -cert other.pem -key other.key -servername mx.example.com \
-	    -cert2 rsa.pem -key2 rsa.key -cert_chain ca.pem
+	    -cert2 rsa.pem -key2 rsa.key
+	probe -q
+	dns_stop s
+	s_server s "127.0.0.2:$PORT" -cert rsa.pem -key rsa.key -cert_chain ca.pem
 	run -0 probe -v
-	[[ $output == *"serial:           $(openssl x509 -in rsa.pem -noout -serial | cut -d= -f2)"* ]]
+	for f in rsa ca; do
+		grep -qE "^  serial: +$(openssl x509 -in $f.pem -noout -serial | cut -d= -f2)$" <<<"$output"
+	done
+	[[ $output == *"cipher:          TLS_"* ]]
 }
 
 @test "-c: the server shows the key of this certificate, whatever else is with it" {
@@ -152,9 +158,11 @@ probe() { sslm-probe -n $HOST -A ca.pem "$@" "127.0.0.2:$PORT"; }
 					    -dane_tlsa_domain $HOST -dane_tlsa_rrdata "$(cut -d' ' -f5- rr)" \
 					    -verify_return_error </dev/null 2>/dev/null | grep -q '^Verification: OK' || want=0
 					[ $want = "$([ $file = $w ] && echo 1 || echo 0)" ]
-					{ cat rr; tlsa "_$PORT._tcp.$HOST." rsa.pem 3 1 1; } >rrs
+					# Of the digests of one usage and selector only the strongest counts.
+					{ cat rr; tlsa "_$PORT._tcp.$HOST." rsa.pem 3 1 $m; } >rrs
+					echo "$u $s $m of $file: $want"
 					run -$want --separate-stderr probe -D rrs
-					[ $want = 1 ] || [[ ${lines[1]} == *", DANE $u $s $m: ok" ]]
+					[ $want = 1 ] || [[ $output == *"EC:prime256v1: "*", DANE $u $s $m: ok"* ]]
 					[ $want = 0 ] || [[ $stderr == *"ECDSA certificate does not fit"* ]]
 				done
 			done
@@ -219,18 +227,21 @@ probe() { sslm-probe -n $HOST -A ca.pem "$@" "127.0.0.2:$PORT"; }
 
 @test "STARTTLS of every protocol, and good manners at the end" {
 	leaf ec "$EC"
-	hostile_tls s "$PORT" 127.0.0.2=smtp 127.0.0.3=smtp-bare 127.0.0.4=imap 127.0.0.5=pop3
+	hostile_tls s "$PORT" 127.0.0.2=smtp 127.0.0.3=smtp-bare 127.0.0.4=imap 127.0.0.5=pop3 \
+	    127.0.0.6=imap-talk
 	c() { sslm-probe -q -n $HOST -A ca.pem "$@"; }
 	c -x smtp "127.0.0.2:$PORT" "127.0.0.3:$PORT"
 	c -x submission "127.0.0.2:$PORT"
-	c -x imap "127.0.0.4:$PORT"
+	c -x imap "127.0.0.4:$PORT" "127.0.0.6:$PORT"
 	c -x pop3 "127.0.0.5:$PORT"
 	[ "$(grep '^smtp ' s/log | sort -u)" = "smtp said 'QUIT\r\n'" ]
 	[ "$(grep '^imap ' s/log | sort -u)" = "imap said 'a LOGOUT\r\n'" ]
 	[ "$(grep '^pop3 ' s/log | sort -u)" = "pop3 said 'QUIT\r\n'" ]
-	# What openssl's client thinks of these servers.
-	openssl s_client -connect "127.0.0.4:$PORT" -starttls imap -verify_return_error -CAfile ca.pem </dev/null
-	openssl s_client -connect "127.0.0.5:$PORT" -starttls pop3 -verify_return_error -CAfile ca.pem </dev/null
+	# openssl's client thinks so too.
+	for p in 2=smtp 4=imap 5=pop3; do
+		timeout 20 openssl s_client -connect "127.0.0.${p%=*}:$PORT" -starttls ${p#*=} \
+		    -verify_return_error -CAfile ca.pem </dev/null
+	done
 }
 
 @test "servers that refuse, or do not know STARTTLS" {
@@ -477,7 +488,7 @@ resolver() {
 	dns_zone example.net '@ NS ns1' 'ns1 A 127.0.0.1' "$addr" "${rr/.com/.net}" >example.net.zone
 	# Somebody has put in another record.
 	leaf other "$EC"
-	sed -i "s/$(tlsa . ec.pem 3 1 1 | cut -d' ' -f7)/$(tlsa . other.pem 3 1 1 | cut -d' ' -f7)/" example.org.zone
+	sed -i "s/$(tlsa . ec.pem 3 1 1 | cut -d' ' -f8)/$(tlsa . other.pem 3 1 1 | cut -d' ' -f8)/" example.org.zone
 	at=$(free_port)
 	DNS=$(free_port)
 	knot_start knot 127.0.0.1 "$at" example.com.zone example.org.zone example.net.zone
@@ -505,6 +516,71 @@ resolver() {
 	dns_stop unbound
 	run -75 --separate-stderr c -t 8 -q -n mx.example.com "127.0.0.2:$PORT"
 	[[ $stderr == *"'_$PORT._tcp.mx.example.com' is not known: the resolver does not answer" ]]
+}
+
+@test "a mail server as it is: postfix, unbound, posttls-finger" {
+	[ "$(id -u)" = 0 ] || skip "only root can make a network namespace"
+	command -v posttls-finger >/dev/null || skip "no postfix"
+	leaf ec "$EC"
+	leaf rsa "$RSA"
+	leaf other "$EC"
+	signed example.com '@ NS ns1' 'ns1 A 127.0.0.1' '@ MX 10 mx' 'mx A 127.0.0.1' \
+	    "$(tlsa _25._tcp.$HOST. ec.pem 3 1 1)" "$(tlsa _25._tcp.$HOST. rsa.pem 3 1 1)"
+	# Its own configuration and queue, below a path without a space.
+	mail=$BATS_TEST_TMPDIR/mail
+	mkdir -p "$mail/etc" "$mail/lib"
+	for d in active bounce corrupt defer deferred flush hold incoming maildrop pid private public saved trace; do
+		mkdir -p "$mail/queue/$d"
+	done
+	chown -R postfix "$mail"
+	chmod -R a+rX "$BATS_TEST_TMPDIR"
+	chmod 644 ./*.key
+	cp ec.key ec.pem rsa.key rsa.pem "$mail/etc"
+	cat >"$mail/etc/main.cf" <<-END
+	compatibility_level = 3.6
+	queue_directory = $mail/queue
+	data_directory = $mail/lib
+	inet_interfaces = loopback-only
+	inet_protocols = ipv4
+	myhostname = mx.example.com
+	mynetworks = 127.0.0.0/8
+	maillog_file = /dev/stdout
+	smtpd_tls_chain_files = $mail/etc/ec.key, $mail/etc/ec.pem, $mail/etc/rsa.key, $mail/etc/rsa.pem
+	smtpd_tls_security_level = may
+	smtpd_tls_loglevel = 1
+	tls_random_source = dev:/dev/urandom
+	END
+	cat >"$mail/etc/master.cf" <<-'END'
+	smtp inet n - n - - smtpd
+	anvil unix - - n - 1 anvil
+	tlsmgr unix - - n 1000? 1 tlsmgr
+	postlog unix-dgram n - n - 1 postlogd
+	rewrite unix - - n - - trivial-rewrite
+	END
+	echo 'nameserver 127.0.0.1' >resolv.conf
+	cat >in-net <<-END
+	set -e
+	. "$TOP/tests/dns.bash"; . "$TOP/tests/tls.bash"
+	$(declare -f resolver)
+	trap dns_stop_all EXIT
+	ip link set lo up
+	mount --bind resolv.conf /etc/resolv.conf
+	knot_start knot 127.0.0.1 5353 example.com.zone
+	resolver unbound 53 5353 example.com
+	tls_start postfix 127.0.0.1:25 '' /usr/lib/postfix/sbin/master -c "$mail/etc" -d
+	posttls-finger -c -l dane-only -P "$mail" example.com >finger 2>&1 || :
+	sslm-probe -d mx.example.com:25
+	sslm-probe -d -q mx.example.com:25 -c ec.pem
+	sslm-probe -q -c rsa.pem mx.example.com:25
+	! sslm-probe -q -c other.pem mx.example.com:25 2>/dev/null || exit 9
+	END
+	run -0 --separate-stderr unshare -nm bash in-net
+	cat finger
+	grep -q '^posttls-finger: Verified TLS connection established to mx.example.com' finger
+	[ -z "$stderr" ]
+	[ "${#lines[@]}" = 2 ]
+	[[ ${lines[0]} == "mx.example.com:25 127.0.0.1 TLSv1.3 RSA:2048: mx.example.com, expires "*", DANE 3 1 1: ok" ]]
+	[[ ${lines[1]} == "mx.example.com:25 127.0.0.1 TLSv1.3 EC:prime256v1: "*", DANE 3 1 1: ok" ]]
 }
 
 @test "a resolver on another machine is not believed without -r" {
