@@ -6,9 +6,9 @@ set -eu
 build='make gcc libc6-dev libssl-dev libcurl4-openssl-dev libldns-dev libjansson-dev libidn2-dev
 	util-linux ca-certificates'
 check='bats openssl gnutls-bin jq mandoc shellcheck clang clang-tidy libclang-rt-14-dev strace
-	procps python3 xxd iproute2 pebble knot knot-dnsutils knot-dnssecutils nsd ldnsutils bind9
-	bind9-utils bind9-dnsutils unbound nginx-light openssh-server openssh-client rsync postfix curl
-	time'
+	procps python3 xxd iproute2 pebble knot knot-dnsutils knot-dnssecutils nsd ldnsutils
+	bind9 bind9-utils bind9-dnsutils unbound nginx-light openssh-server openssh-client
+	rsync postfix curl time'
 
 root=''
 [ "$(id -u)" = 0 ] || root=sudo
