@@ -5,7 +5,9 @@
 #	127.0.0.11	knot, the primary, which signs example.com
 #	127.0.0.12	nsd, a secondary
 #	127.0.0.13	knot, a secondary that is not notified, and so is slow
-#	127.0.0.53	unbound, which validates; the resolver of all that is in there
+#	127.0.0.53	unbound, which validates; the resolver of all that is in there,
+#	127.0.0.61	and those of clients who see the zone by one server alone: 61 by
+#			the primary, 62 by nsd, 63 by the slow one
 #	127.0.0.21	postfix, mx1; 127.0.0.22 mx2 as soon as it has a line in lab/mx
 #
 # The zone and its key are in zone/, all else in lab/.  ttl is that of all records,
@@ -220,24 +222,34 @@ lab_dns() {
 }
 
 # unbound, which believes the key that the primary has now.
-lab_resolver() {
-	mkdir -p lab/unbound
+lab_resolvers() {
 	ns kdig +short @127.0.0.11 example.com DNSKEY | sed "s/^/example.com. $ttl IN DNSKEY /" \
-	    >lab/unbound/anchor
-	cat >lab/unbound/unbound.conf <<-END
+	    >lab/anchor
+	resolver 53 11 12 13
+	resolver 61 11
+	resolver 62 12
+	resolver 63 13
+}
+
+# resolver N SERVER...: at 127.0.0.N, for what these have.
+resolver() {
+	local n=$1 dir=lab/unbound$1
+	shift
+	mkdir -p "$dir"
+	cat >"$dir/unbound.conf" <<-END
 		server:
-		    interface: 127.0.0.53
+		    interface: 127.0.0.$n
 		    access-control: 127.0.0.0/8 allow
 		    chroot: ""
 		    username: ""
-		    directory: "$PWD/lab/unbound"
+		    directory: "$PWD/$dir"
 		    pidfile: ""
 		    use-syslog: no
 		    do-daemonize: no
 		    num-threads: 1
 		    do-not-query-localhost: no
 		    module-config: "validator iterator"
-		    trust-anchor-file: anchor
+		    trust-anchor-file: ../anchor
 		    val-log-level: 2
 		    root-hints: ""
 		    cache-min-ttl: 0
@@ -245,17 +257,16 @@ lab_resolver() {
 		    control-enable: no
 		stub-zone:
 		    name: example.com
-		    stub-addr: 127.0.0.11
-		    stub-addr: 127.0.0.12
-		    stub-addr: 127.0.0.13
 	END
-	ns_start unbound unbound -c lab/unbound/unbound.conf
-	up unbound secure example.com SOA
+	printf '    stub-addr: 127.0.0.%s\n' "$@" >>"$dir/unbound.conf"
+	ns_start "unbound$n" unbound -c "$dir/unbound.conf"
+	up "unbound$n" secure example.com SOA "127.0.0.$n"
+	echo "nameserver 127.0.0.$n" >"lab/resolv.$n"
 }
 
-# secure NAME TYPE: does the resolver have it, and believe it?
+# secure NAME TYPE [RESOLVER]: does it have that, and believe it?
 secure() {
-	ns kdig +adflag +time=2 +retry=0 @127.0.0.53 "$1" "$2" 2>/dev/null |
+	ns kdig +adflag +time=2 +retry=0 "@${3-127.0.0.53}" "$1" "$2" 2>/dev/null |
 	    awk '/Flags:.* ad/ { ad = 1 } /^;; Flags/ { split($0, f, /ANSWER: /); n = f[2] + 0 }
 		END { exit !(ad && n) }'
 }
@@ -328,7 +339,7 @@ lab_start() {
 	export MAIL_CONFIG=$PWD/lab/postfix
 	lab_namespaces
 	lab_dns
-	lab_resolver
+	lab_resolvers
 	lab_mail "$@"
 }
 
@@ -353,11 +364,16 @@ key() {
 # probe [OPTION...] DESTINATION: one; is mail delivered?
 probe() { ns posttls-finger -c -l dane-only "$@" 2>&1 | tee lab/probe | grep -q ': Verified TLS connection'; }
 
-# probes_start DESTINATION...: all the time from now on.
+# probes_start DESTINATION...: all the time from now on, by each of the resolvers.
 probes_start() {
+	local n
 	targets "$@"
-	ns_start probes python3 "$TOP/tests/dane_probe.py" "${RATE:-12}" lab/targets lab/probes.log
-	up probes test -s lab/probes.log
+	for n in 53 61 62 63; do
+		# shellcheck disable=SC2016
+		ns_start "probes$n" unshare -m sh -ec 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"' sh \
+		    "lab/resolv.$n" python3 "$TOP/tests/dane_probe.py" "${RATE:-4}" lab/targets "lab/probes.$n"
+		up "probes$n" test -s "lab/probes.$n"
+	done
 }
 
 # targets DESTINATION...: what is probed, options first.
@@ -366,12 +382,20 @@ targets() {
 	mv lab/targets.new lab/targets
 }
 
+# failed_probes: how many so far?
+failed_probes() { cat lab/probes.* | grep -c '^[^ ]* [^ ]* failed ' || :; }
+
 # probes_end: no more of them.  The counts are in $ok and $failed.
 probes_end() {
-	ns_kill probes
-	soon 70 grep -qx end lab/probes.log || { cat lab/probes/log; return 1; }
-	ok=$(grep -c '^[^ ]* [^ ]* ok ' lab/probes.log) || :
-	failed=$(grep -c '^[^ ]* [^ ]* failed ' lab/probes.log) || :
+	local n
+	for n in 53 61 62 63; do
+		ns_kill "probes$n"
+	done
+	for n in 53 61 62 63; do
+		soon 70 grep -qx end "lab/probes.$n" || { cat "lab/probes$n/log"; return 1; }
+	done
+	ok=$(cat lab/probes.* | grep -c '^[^ ]* [^ ]* ok ') || :
+	failed=$(failed_probes)
 	echo "probes: $ok ok, $failed failed"
-	grep '^[^ ]* [^ ]* failed ' lab/probes.log | cut -c1-300 | head -n 20 || :
+	grep '^[^ ]* [^ ]* failed ' lab/probes.* | cut -c1-400 | head -n 20 || :
 }
