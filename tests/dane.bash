@@ -304,7 +304,8 @@ lab_mail() {
 			echo "reload: no" >&2
 			exit 1
 		fi
-		exec postfix reload
+		# Not yet started: it will read what is there.
+		! postfix status 2>/dev/null || exec postfix reload
 	END
 	chmod 755 cmds/reload
 	mail_conf
