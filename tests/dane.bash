@@ -133,6 +133,14 @@ lab_resign() {
 	chmod 755 cmds/resign
 }
 
+# lab/update.key: who signs with it may change the TLSA records of the zone.
+lab_key() {
+	local secret
+	secret=$(openssl rand -base64 32)
+	(umask 077 && printf 'key "lab" {\n\talgorithm hmac-sha256;\n\tsecret "%s";\n};\n' "$secret" >lab/update.key)
+	printf 'key:\n  - id: lab\n    algorithm: hmac-sha256\n    secret: "%s"\n' "$secret" >lab/update.conf
+}
+
 # answers ADDRESS [NAME [TYPE]]: does that server answer at all?
 answers() {
 	ns kdig +short +time=1 +retry=0 "@$1" "${2-example.com}" "${3-SOA}" 2>/dev/null | grep -q '^[^;]'
@@ -154,7 +162,9 @@ alive_and() {
 lab_dns() {
 	lab_zone
 	lab_resign
+	lab_key
 	knot_conf primary 127.0.0.11 <<-END
+		include: "$PWD/lab/update.conf"
 		remote:
 		  - id: nsd
 		    address: 127.0.0.12
@@ -162,6 +172,10 @@ lab_dns() {
 		  - id: transfer
 		    address: 127.0.0.0/8
 		    action: transfer
+		  - id: update
+		    key: lab
+		    action: update
+		    update-type: TLSA
 		policy:
 		  - id: short
 		    algorithm: ECDSAP256SHA256
@@ -178,7 +192,7 @@ lab_dns() {
 		    dnssec-signing: on
 		    dnssec-policy: short
 		    notify: nsd
-		    acl: transfer
+		    acl: [ transfer, update ]
 	END
 	knot_conf slow 127.0.0.13 <<-END
 		remote:
