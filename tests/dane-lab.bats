@@ -141,7 +141,7 @@ killed_at() {
 			case $2 in
 			middle)
 			    strace -qq -o /dev/null -e trace=rename,renameat,renameat2,link,linkat,symlink,symlinkat \\
-				-e inject=rename,renameat,renameat2,link,linkat,symlink,symlinkat:signal=KILL:when=1 \\
+				-e inject=rename,renameat,renameat2,link,linkat,symlink,symlinkat:signal=KILL:when=$((1 + $1 % 3)) \\
 				'$p' "\$@" ;;
 			after) '$p' "\$@" ;;
 			esac
