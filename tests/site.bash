@@ -56,35 +56,77 @@ in_use() {
 
 export day=86400
 
-# Programs that die with their whole run: the Nth program that is started dies
-# by SIGKILL at its Mth change to the file system, and everything around it too.
-deadly() {	# n m
+# What changes files.  One that is killed before it has synced them leaves what it would
+# leave before its next change.
+export CHANGES=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat,unlink,unlinkat,rmdir,fchmod,ftruncate
+
+# In ./deadly a stand-in for each program.  It takes a number, does what is on standard
+# input, in the words of a shell that has the number in n, the program in p and an
+# option for strace in f, and becomes the program.
+stand_ins() {
+	local p do
+	do=$(cat)
 	mkdir -p deadly
-	rm -f deadly/*
+	rm -f deadly/* calls.*
 	echo 0 >deadly.n
 	for p in "$SSLM_BIN"/sslm-*; do
 		cat >"deadly/${p##*/}" <<-END
 		#!/bin/bash
-		exec 8>>deadly.lock; flock 8
+		exec 6>>deadly.lock; flock 6
 		n=\$((\$(cat deadly.n) + 1)); echo \$n >deadly.n.new; mv deadly.n.new deadly.n
-		flock -u 8; exec 8>&-
-		[ \$n = $1 ] || exec '$p' "\$@"
-		strace -qq -o /dev/null -e trace=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,unlink,unlinkat,rmdir,fsync,syncfs,fchmod \
-		    -e inject=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,unlink,unlinkat,rmdir,fsync,syncfs,fchmod:signal=KILL:when=$2 '$p' "\$@"
-		[ \$? = 137 ] || exit 0
-		touch killed
-		kill -9 -- -\$(ps -o pgid= \$\$ | tr -d ' ')
+		flock -u 6; exec 6>&-
+		p='$p' f=
+		# With the programs that this one starts itself; not with a restart_cmd.
+		case \$p in *acme) f=-f ;; esac
+		$do
+		exec "\$p" "\$@"
 		END
 		chmod +x "deadly/${p##*/}"
 	done
 }
 
-# killed_run N M TARGET: false when there is no Nth program any more.
-killed_run() {
-	deadly "$1" "$2"
-	rm -f killed
-	SSLM_BIN=$PWD/deadly setsid env -u MAKEFLAGS make -j2 "$3" >/dev/null 2>&1 || true
-	# The run is over when the last of its processes is gone, not the first.
+# with_stand_ins COMMAND...: to the end, which is when the last process is gone.
+with_stand_ins() {
+	SSLM_BIN=$PWD/deadly setsid env -u MAKEFLAGS "$@" >/dev/null 2>&1 || true
 	[ ! -e certs/.lock ] || flock certs/.lock true
-	[ "$(cat deadly.n)" -ge "$1" ]
+}
+
+# points COMMAND...: all the places where a run of it can be killed, `N NAME K PROGRAM':
+# the Nth program at its Kth call of NAME.  strace counts each name, and each process, by
+# itself.  The command is run once for that.
+points() {
+	local f
+	stand_ins <<-'END'
+	strace $f -qq -o "calls.$n.${p##*/}" -e signal=none -e trace="$CHANGES" "$p" "$@"; exit
+	END
+	with_stand_ins "$@"
+	for f in calls.*; do
+		sed -nE 's/^([0-9]+ +)?([a-z0-9_]+)\(.*/\1 \2/p' "$f" |
+		    awk -v f="$f" '{ k = ++seen[$0]; name = $NF; if (k > most[name]) most[name] = k }
+			END { split(f, part, "."); for (name in most) for (k = 1; k <= most[name]; k++)
+			    print part[2], name, k, part[3] }'
+	done | sort -k1n -k2 -k3n
+}
+
+# Of these the first and the last place of each program that is the same otherwise.
+ends() {
+	awk '{ line[NR] = $0; way[NR] = $2 " " $3 " " $4; last[way[NR]] = NR }
+	    END { for (i = 1; i <= NR; i++) if (!seen[way[i]]++ || last[way[i]] == i) print line[i] }'
+}
+
+# killed_run N NAME K COMMAND...: dies there by SIGKILL, with all that is around it;
+# false if it did not come so far.
+killed_run() {
+	rm -f killed
+	stand_ins <<-END
+	if [ \$n = $1 ]; then
+		strace \$f -q -o calls -e signal=KILL -e trace=$2 -e inject=$2:signal=KILL:when=$3 "\$p" "\$@"
+		was=\$?
+		grep -q '+++ killed by SIGKILL' calls || exit \$was
+		touch killed
+		kill -9 -- -\$(ps -o pgid= \$\$ | tr -d ' ')
+	fi
+	END
+	with_stand_ins "${@:4}"
+	[ -e killed ]
 }
