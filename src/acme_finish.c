@@ -60,6 +60,8 @@ answer(struct acme *a, const struct order *o)
 	}
 	acme_post(a, r, n);
 	json_array_foreach(list, i, v) {
+		if (problem_passes(&r[i]))
+			finish(problem_complain(&r[i], "%s: %s", o->set, json_str(v, "identifier")));
 		if (r[i].h.status != 200 && why == NULL) {
 			text = problem_of(&r[i]);
 			why = xasprintf("%s: %s", json_str(v, "identifier"), text);

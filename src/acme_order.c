@@ -192,7 +192,8 @@ new_order(struct acme *a, struct order *o, const char *old)
 	const char *url;
 
 	ask(a, o, old, &r);
-	if (r.h.status != 201 || r.json == NULL)
+	/* 201; a CA that hands out one that it has may say 200. */
+	if ((r.h.status != 201 && r.h.status != 200) || r.json == NULL)
 		refused(a, o, &r);
 	url = r.h.location;
 	if (url == NULL || !url_ok(url))

@@ -244,7 +244,7 @@ teardown_file() { load acme; lab_stop; }
 		1 order put:identifiers@new-order | names
 		1 order put:identifiers=[{"type":"dns","value":"other.example"}]@new-order | names
 		1 order put:identifiers.0.value="other.example"@new-order | names
-				1 order authzs:none | authorizations
+		1 order authzs:none | authorizations
 		1 order authzs:many | 10000|authorizations
 		1 order authzs:extra | authorizations
 		0 done put:status="invalid"@new-order
@@ -347,6 +347,10 @@ teardown_file() { load acme; lab_stop; }
 		1 finish cert:pkcs7 | .
 		1 finish cert:csr | .
 		1 finish cert:trusted | .
+		1 finish cert:old-issuer | expired|valid
+		1 finish cert:loop | .
+		1 finish cert:open | .
+		1 finish cert:zeros | .
 		1 finish cert:nul | .
 		1 finish html@cert | .
 		1 finish no-content@cert | .
@@ -356,9 +360,61 @@ teardown_file() { load acme; lab_stop; }
 	END
 }
 
+@test "answers that are hardly HTTP, or unusual" {
+	lies <<-'END'
+		75 order raw:999 | 999
+		1 order raw:word | .
+		1 order raw:version | .
+		1 order raw:none | .
+		1 order raw:minus | .
+		75 order raw:two | new-order: 
+		75 order raw:chunk | new-order: 
+		75 order raw:big-chunk | new-order: 
+		75 order raw:switch | new-order: 
+		1 order raw:h2 | .
+		1 order raw:nul | .
+		1 order raw:fold | .
+		1 order raw:auth | 401
+		1 order raw:proxy | 407
+		1 order raw:interim | larger
+		1 account raw:interim@dir | larger
+		75 account raw:999@dir | 999
+		75 finish raw:two@cert | cert/1: 
+		1 finish raw:interim@cert | larger
+		0 done code:200@new-order
+		0 done code:200@new-account
+		1 order code:202@new-order | 202
+		1 order subproblems:5000 | and 49..
+		1 order problem-of:x put:detail=7@new-order put:type=[1]@new-order put:subproblems=7@new-order | 403
+		1 order problem-of:x put:subproblems=[7,null,{}]@new-order put:instance={}@new-order | 403
+		1 order problem-of:x put:detail=""@new-order put:type=""@new-order put:status="x"@new-order | 403
+		75 account header:Replay-Nonce=AAAAAAAAAAAAAAAAAAAAAA@nonce,new-account | badNonce
+		0 done header:Alt-Svc=h2=":1"@dir,new-account,order
+		0 done header:Set-Cookie=a=b@dir,new-account,order
+		0 done header:Strict-Transport-Security=max-age=9@dir
+		0 done header:Content-Encoding=identity@dir,order
+		0 done authzs:same
+		75 finish url:host.Location@new-order | onnect
+		0 done put:status="valid"@new-order
+		0 done put:status="ready"@new-order
+		1 order put:challenges.0.type="\u001b[2Jx"@authz | tls-alpn-01
+		1 order put:challenges.0.type="HTTP-01"@authz | HTTP-01
+		1 order put:challenges.0.type={}@authz | tls-alpn-01
+		1 order put:challenges.0=[]@authz | tls-alpn-01
+		1 order problem-of:userActionRequired@new-order | read-this
+		75 finish status:503@challenge | example.com: .*503
+		75 finish status:429,86400@challenge | not before
+		75 finish bad-nonce@challenge | badNonce
+		75 finish status:429,86400@order | not before
+		75 finish status:429@cert | 429
+	END
+}
+
 @test "certificates with more around them" {
 	lies <<-'END'
 		0 done cert:with-root
+		0 done cert:one-line
+		0 done cert:blank
 		1 finish cert:text | .
 	END
 }

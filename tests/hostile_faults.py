@@ -231,6 +231,45 @@ def close_mid(f, req, reply):
     reply.send = lambda reply, sock: (sock.sendall(sized(reply, len(body)) + body[:len(body) // 2]), sock.close())
 
 
+RAW = {
+    "999": b"HTTP/1.1 999 No\r\nContent-Length: 2\r\n\r\n{}", "word": b"HTTP/1.1 abc\r\n\r\n",
+    "version": b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\n{}", "none": b"{}\r\n\r\n",
+    "minus": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}",
+    "two": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 200\r\n\r\n{}",
+    "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    "big-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n{}\r\n",
+    "switch": b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    "h2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 64, "nul": b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n{}",
+    "fold": b"HTTP/1.1 200 OK\r\nReplay-Nonce: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
+    "auth": b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x, Negotiate\r\nContent-Length: 0\r\n\r\n",
+    "proxy": b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n"}
+
+
+@fault("before", "new-order")
+def raw(f, req, _):
+    """One of RAW; or interim, answers that are none, without an end."""
+    def interim(reply, sock):
+        while True:
+            sock.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n" * 100)
+    reply = Reply()
+    reply.send = interim if f.arg == "interim" else \
+        lambda reply, sock: (sock.sendall(RAW[f.arg]), sock.close())
+    return reply
+
+
+@fault("after", "new-order")
+def code(f, req, reply):
+    """Another status; all else is right."""
+    reply.status = int(f.arg)
+
+
+@fault("before", "new-order")
+def subproblems(f, req, _):
+    """So many of them."""
+    sub = {"type": PROBLEM + "caa", "detail": "no", "identifier": {"type": "dns", "value": "example.com"}}
+    return problem("compound", "several", 403, subproblems=[sub] * int(f.arg))
+
+
 @fault("after", "new-order")
 def http10(f, req, reply):
     reply.version, reply.close = "HTTP/1.0", True
@@ -359,7 +398,7 @@ def stuck(f, req, reply):
 
 @fault("order", "new-order")
 def authzs(f, req, order):
-    """none, few, extra, twice, many"""
+    """none, few, extra, twice, same, many"""
     if f.arg == "none":
         order["authzs"].clear()
     elif f.arg == "few":
@@ -368,6 +407,8 @@ def authzs(f, req, order):
         f.ca.add_authz(order, "dns", "other.example")
     elif f.arg == "twice":
         order["authzs"].append(order["authzs"][0])
+    elif f.arg == "same":
+        order["authzs"][1] = order["authzs"][0]
     else:
         order["authzs"] += order["authzs"][:1] * 10000
 
@@ -413,6 +454,11 @@ def with_key(ca, order, chain):
         return chain + [key.read()]
 
 
+def old_issuer(ca, order, chain):
+    ca.issuer.sign("root", "int.csr", "old.pem", "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n", -90, -1)
+    return chain[:1] + [ca.issuer.read("old.pem")]
+
+
 def leaf(**how):
     names = how.pop("names", None)
 
@@ -431,6 +477,11 @@ CHAINS = {
     "with-root": lambda ca, o, c: c + [ca.issuer.root], "many": lambda ca, o, c: c + [ca.issuer.int] * 5000,
     "eleven": lambda ca, o, c: c + [ca.issuer.int] * 9, "text": lambda ca, o, c: ["subject=x\n"] + c + ["# end\n"],
     "leaf-only": lambda ca, o, c: c[:1], "twice": lambda ca, o, c: c[:1] + c, "issuer-only": lambda ca, o, c: c[1:],
+    "old-issuer": old_issuer, "loop": lambda ca, o, c: c + [ca.issuer.root] + c[1:],
+    "blank": lambda ca, o, c: c + ["\n" * 900000], "open": lambda ca, o, c: c + ["-----BEGIN CERTIFICATE-----\n"],
+    "one-line": lambda ca, o, c: [lambda: "-----BEGIN CERTIFICATE-----\n" + "".join(c[0]().split("\n")[1:-2]) +
+                                  "\n-----END CERTIFICATE-----\n"] + c[1:],
+    "zeros": lambda ca, o, c: ["-----BEGIN CERTIFICATE-----\n" + "A" * 900000 + "\n-----END CERTIFICATE-----\n"] + c[1:],
     "crlf": lambda ca, o, c: [lambda: c[0]().replace("\n", "\r\n"), lambda: ca.issuer.int.replace("\n", "\r\n")],
     "nul": lambda ca, o, c: c + ["\0"], "half": lambda ca, o, c: [lambda: c[0]()[:-60]],
     "pem-garbage": lambda ca, o, c: ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] + c[1:],
