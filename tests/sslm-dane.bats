@@ -312,6 +312,19 @@ lines() {
 	published | grep -q "_25._tcp.mx1.example.com. $(curr mail-ec)"
 }
 
+@test "the key before counts as long as a server that depends on it has never been told" {
+	printf '[smtp]\n    restart_cmd = "false"\n' >>conf.d/ssl-mgr.conf
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	old=$(curr mail-ec)
+	make_next mail-ec
+	sslm-roll -qf example.com:mail-ec 2>/dev/null
+	rm -f certs/.deployed
+	sed -i "s/rolled to curr : .*/rolled to curr : 20200101T000000Z/" certs/example.com/mail-ec/curr/info
+	sslm-dane -q
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$old" "$(curr mail-ec)")
+}
+
 @test "where nobody of ours tells the servers, the old key counts for a day after the roll" {
 	servers '@ MX 10 mx1'
 	put_in_use mail-ec
