@@ -183,7 +183,7 @@ static void
 free_all(struct deploy *d)
 {
 	prod_free(d);
-	for (size_t s = 0; s < d->site.nserver; s++)
+	for (size_t s = 0; d->where != NULL && s < d->site.nserver; s++)
 		words_free(&d->where[s]);
 	free(d->where);
 	words_free(&d->all);

@@ -70,19 +70,18 @@ while True: c = s.accept(); time.sleep(600)' "$LAB_IP" "$port" || return
 }
 
 # deploy_site LINE...: the sample's services, of which production is p/prod, and these
-# lines in ssl-mgr.conf.  $bin/reload writes the machine and its arguments to reload.log.
+# lines in ssl-mgr.conf.  The program $reload, which is set, writes the machine and its arguments to reload.log.
 deploy_site() {
 	mkdir -p conf.d p certs
 	[ -e p/name ] || echo here >p/name
-	bin=$BATS_TEST_TMPDIR/bin
-	mkdir -p "$bin"
-	cat >"$bin/reload" <<-END
+	mkdir -p "${reload%/*}"
+	cat >"$reload" <<-END
 		#!/bin/sh
 		cd '$PWD'
-		echo "\$(cat p/name):" "\$@" >>reload.log
+		printf '%s\n' "\$(cat p/name): \$*" >>reload.log
 		[ ! -e "fail.\$(cat p/name)" ]
 	END
-	chmod 755 "$bin/reload"
+	chmod 755 "$reload"
 	[ -d conf.d/example.com ] || cp -r "$TOP/conf.d" .
 	{
 		printf "[globals]\nprod_cert_dir = '%s'\n" "$PWD/p/prod"

@@ -1,7 +1,7 @@
 setup() {
 	load helper; load acme; load deploy; workdir
 	G1=20260101T000000Z G2=20260201T000000Z G3=20260301T000000Z G4=20260401T000000Z
-	mail=example.com/mail-ec web=example.com/web-ec
+	mail=example.com/mail-ec reload=$BATS_TEST_TMPDIR/bin/reload web=example.com/web-ec
 }
 
 teardown() {
@@ -11,9 +11,9 @@ teardown() {
 
 @test "sets arrive whole, with their modes, and just those that a host's sections use" {
 	far_start mail www
-	deploy_site '[smtp]' 'servers = ["mail"]' "restart_cmd = '$BATS_TEST_TMPDIR/bin/reload smtp'" \
+	deploy_site '[smtp]' 'servers = ["mail"]' "restart_cmd = '$reload smtp'" \
 	    'svc_depends = [["example.com", ["mail-ec"]]]' \
-	    '[web]' 'servers = "www"' "restart_cmd = '$BATS_TEST_TMPDIR/bin/reload web'" \
+	    '[web]' 'servers = "www"' "restart_cmd = '$reload web'" \
 	    'svc_depends = [["any", "web-ec"]]'
 	prod $mail $G1
 	prod $mail $G2 next
@@ -45,15 +45,465 @@ teardown() {
 @test "a second run opens no connection, starts nothing and writes nothing" {
 	traceable
 	far_start mail
-	deploy_site '[smtp]' 'servers = ["mail", "localhost"]' "restart_cmd = '$BATS_TEST_TMPDIR/bin/reload smtp'"
+	deploy_site '[smtp]' 'servers = ["mail", "localhost"]' "restart_cmd = '$reload smtp'"
 	prod $mail $G1
 	prod $web $G1
 	sslm-deploy -q
 	[ "$(reloads)" = $'here: smtp\nmail: smtp' ]
 	run -0 strace -f -o trace "$(command -v sslm-deploy)"
-cp trace /tmp/h/deploy-try/
 	[ -z "$output" ]
 	[ "$(grep -c execve trace)" = 1 ]
-	run ! grep -E "clone|fork|socket|O_WRONLY|O_RDWR|rename" trace
+	run ! sh -c "grep -v /dev/null trace | grep -E 'clone|fork|socket|O_WRONLY|O_RDWR|rename'"
 	[ -z "$(reloads)" ]
+}
+
+# mail_site [LINE...]: [smtp] on the host mail, and more lines.
+mail_site() {
+	deploy_site '[smtp]' 'servers = ["mail"]' "restart_cmd = '$reload smtp'" \
+	    "svc_depends = [['example.com', ['mail-ec']]]" "$@"
+}
+
+@test "a roll: one reload, the last set stays for who is reading it, what is older goes" {
+	far_start mail
+	mail_site
+	prod $mail $G1
+	sslm-deploy -q
+	[ "$(reloads)" = 'mail: smtp' ]
+	prod $mail $G2 next
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tcopied' ]
+	same mail $mail
+	[ -z "$(reloads)" ]
+	prod $mail $G2
+	rm p/prod/$mail/next
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tcopied\nmail\tsmtp reloaded' ]
+	same mail $mail
+	[ ! -L far/mail/prod/$mail/next ]
+	[ "$(ls far/mail/prod/$mail/db)" = "$G1"$'\n'"$G2" ]
+	[ "$(reloads)" = 'mail: smtp' ]
+	prod $mail $G3
+	rm -r p/prod/$mail/db/$G1
+	# What a killed rsync left goes too.
+	echo key >far/mail/prod/$mail/db/$G2/.privkey.pem.abc123
+	sslm-deploy -q
+	same mail $mail
+	[ "$(cut -d' ' -f1 certs/.deployed | xargs)" = 'copy group use' ]
+}
+
+@test "curr there is switched by one rename, after its set is complete, and never gone" {
+	far_start mail
+	mail_site
+	prod $mail $G1
+	sslm-deploy -q
+	traceable
+	prod $mail $G2
+	strace -f -qq -s 300 -o trace -p "$(cat "$LAB/mail.pid")" -e trace=%file 3>&- &
+	tracer=$!
+	until grep -q "^TracerPid:.*[1-9]" "/proc/$(cat "$LAB/mail.pid")/status"; do sleep 0.02; done
+	sslm-deploy -q
+	kill $tracer
+	wait $tracer || :
+	[ "$(grep -cE 'rename.*, "(.*/)?curr"' trace)" = 1 ]
+	run ! grep -E '(unlink|rmdir).*"(.*/)?curr"' trace
+	# All files are renamed into place before the link is.
+	[ "$(grep -cE 'rename.*[.]pem"' trace)" = 6 ]
+	run ! sh -c "sed -n '/rename.*curr\"/,\$p' trace | grep -E 'rename.*[.]pem\"'"
+}
+
+@test "whoever looks while sets are copied finds a key and a certificate that fit" {
+	far_start mail
+	mail_site
+	prod $mail $G1
+	sslm-deploy -q
+	(
+		n=0 top=$PWD
+		while [ ! -e "$top/stop" ]; do
+			# One look at the link, as a server that opens both files does.
+			cd -P "$top/far/mail/prod/$mail/curr" || { echo gone >>"$top/bad"; exit; }
+			[ "$(openssl pkey -in privkey.pem -pubout)" = "$(openssl x509 -in cert.pem -noout -pubkey)" ] ||
+			    pwd >>"$top/bad"
+			n=$((n + 1))
+		done
+		echo $n >"$top/looks"
+	) 2>errors 3>&- &
+	reader=$!
+	for n in $(seq 10 29); do
+		prod $mail 202602${n}T000000Z
+		sslm-deploy -q
+		same mail $mail
+	done
+	touch stop
+	wait $reader
+	cat errors
+	[ ! -s errors ]
+	[ ! -e bad ]
+	[ "$(cat looks)" -ge 20 ]
+}
+
+@test "the real directories that ssl-mgr left give way to links" {
+	far_start mail
+	mail_site
+	prod $mail $G1
+	for l in curr next; do
+		mkdir -p far/mail/prod/$mail/$l
+		echo old >far/mail/prod/$mail/$l/privkey.pem
+	done
+	sslm-deploy -q
+	same mail $mail
+}
+
+@test "no private key of a CA leaves, even if it is in production" {
+	far_start mail
+	deploy_site '[other]' 'servers = "mail"' "svc_depends = [['*', ['*']]]"
+	prod $mail $G1
+	prod ca/my-root $G1
+	sslm-deploy -q
+	[ -e far/mail/prod/ca/my-root/curr/cert.pem ]
+	same mail ca/my-root
+	rm -r far/mail/prod certs/.deployed
+	echo 'PRIVATE KEY' >p/prod/ca/my-root/curr/privkey.pem
+	run -75 sslm-deploy
+	[[ $output == *"ca/my-root/db/$G1/privkey.pem' is the private key of a CA, which stays where it is"* ]]
+	same mail $mail
+	[ ! -e far/mail/prod/ca/my-root ]
+}
+
+@test "svc_depends: every pair counts, and each of its words for all" {
+	for depends in "[['example.com', ['mail-ec']], ['example.com', 'web-ec']]" "[['ANY', ['mail-ec', 'web-ec']]]" \
+	    "[['All', 'ALL']]" "[['*', ['*']]]" "[['example.com', ['any']], ['ca', ['my-int']]]"; do
+		rm -rf certs p
+		deploy_site '[imap]' "restart_cmd = '$reload imap'" "svc_depends = $depends"
+		prod $mail $G1
+		prod $web $G1
+		sslm-deploy -q
+		[ "$(reloads)" = 'here: imap' ]
+		for s in $mail $web; do
+			prod $s $G2
+			sslm-deploy -q
+			[ "$(reloads)" = 'here: imap' ]
+		done
+	done
+	for depends in "[['example.net', 'ALL']]" "[['example.com', 'nothing']]" '[]'; do
+		rm -rf certs p
+		deploy_site '[imap]' "restart_cmd = '$reload imap'" "svc_depends = $depends"
+		prod $mail $G1
+		sslm-deploy -q
+		[ -z "$(reloads)" ]
+	done
+	# Without: all but the site's own CAs.
+	deploy_site '[imap]' "restart_cmd = '$reload imap'"
+	prod ca/my-root $G1
+	prod $web $G1
+	sslm-deploy -q
+	[ "$(reloads)" = 'here: imap' ]
+	prod ca/my-root $G2
+	sslm-deploy -q
+	[ -z "$(reloads)" ]
+}
+
+@test "sections in their order, each once, and a command that several have once for a host" {
+	deploy_site '[voip]' "restart_cmd = '$reload voip'" '[other]' "restart_cmd = '$reload same'" \
+	    '[dns]' "restart_cmd = '$reload dns'" '[web]' "restart_cmd = '$reload same'" \
+	    '[imap]' "restart_cmd = ['$reload imap', '$reload more']" '[smtp]' "restart_cmd = ['$reload smtp', '']"
+	prod $mail $G1
+	prod $web $G1
+	run -0 sslm-deploy
+	[ "$(reloads | xargs)" = 'here: smtp here: imap here: more here: same here: voip' ]
+	[ "$output" = "$(printf 'localhost\t%s reloaded\n' smtp imap web other voip)" ]
+	run -0 sslm-deploy -f
+	[ "$(reloads | xargs)" = 'here: smtp here: imap here: more here: same here: voip' ]
+}
+
+@test "a reload that fails is said, and tried until it succeeds; what was in use stays noted" {
+	deploy_site '[smtp]' "restart_cmd = ['$reload smtp', '$reload more']" '[web]' "restart_cmd = '${reload}2 web'"
+	sed s/fail/bad/ "$reload" >"${reload}2"
+	chmod 755 "${reload}2"
+	prod $mail $G1
+	sslm-deploy -q
+	: >reload.log
+	touch fail.here
+	prod $mail $G2
+	run -1 sslm-deploy
+	[[ $output == *"[smtp] restart_cmd '$reload smtp': exit status 1"* ]]
+	[[ $output == *$'localhost\tweb reloaded' ]]
+	[ "$(reloads)" = $'here: smtp\nhere: web' ]
+	grep -qx "use - smtp $mail $G1" certs/.deployed
+	grep -qx "use - web $mail $G2" certs/.deployed
+	grep -qx "seen - $mail $G2" certs/.deployed
+	prod $mail $G3
+	run -1 sslm-deploy -q
+	[ "$(grep -c "^seen - $mail" certs/.deployed)" = 2 ]
+	grep -qx "use - smtp $mail $G1" certs/.deployed
+	: >reload.log
+	rm fail.here
+	run -0 sslm-deploy
+	[ "$output" = $'localhost\tsmtp reloaded' ]
+	[ "$(reloads)" = $'here: smtp\nhere: more' ]
+	grep -qx "use - smtp $mail $G3" certs/.deployed
+	run ! grep -q ^seen certs/.deployed
+}
+
+@test "a host that is down, one that hangs: the others are served, and what is missing comes later" {
+	far_start mail
+	far_hangs mute
+	deploy_site '[smtp]' 'servers = ["later", "mute", "mail"]' "restart_cmd = '$reload smtp'"
+	prod $mail $G1
+	run -75 timeout 60 "$(command -v sslm-deploy)" -w 3
+	echo "$output"
+	[[ $output == *"'later': copy of sets: rsync: "* ]]
+	[[ $output == *"'mute': copy of sets: rsync: "* ]]
+	[ "$(reloads)" = 'mail: smtp' ]
+	same mail $mail
+	: >ssh.log
+	far_start later
+	run -75 timeout 60 "$(command -v sslm-deploy)" -w 3
+	[ "$(reloads)" = 'later: smtp' ]
+	same later $mail
+	run ! grep -w mail ssh.log
+}
+
+@test "a host that is down when it is to be reloaded has its copy, and is reloaded later" {
+	far_start mail
+	mail_site
+	prod $mail $G1
+	touch fail.mail
+	run -1 sslm-deploy
+	[[ $output == *"'mail': [smtp] restart_cmd '$reload smtp': exit status 1" ]]
+	same mail $mail
+	far_down mail
+	run -75 sslm-deploy
+	[[ $output == *"'mail': [smtp] restart_cmd '$reload smtp': exit status 255" ]]
+	rm fail.mail
+	far_up mail
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tsmtp reloaded' ]
+}
+
+@test "a full disk there: an error, the old set in place, no reload, and the next run mends it" {
+	mkdir -p far/mail
+	mount -t tmpfs -o size=128k tmpfs far/mail || skip "no mount here"
+	far_start mail www
+	mail_site '[web]' 'servers = "www"' "restart_cmd = '$reload web'"
+	prod $mail $G1
+	sslm-deploy -q
+	: >reload.log
+	prod $mail $G2
+	head -c 128k /dev/zero >far/mail/fill || :
+	run -75 sslm-deploy
+	echo "$output"
+	[[ $output == *"No space left on device"* ]]
+	[[ $output == *"'mail': copy of sets: rsync: exit status "* ]]
+	[ "$(readlink far/mail/prod/$mail/curr)" = db/$G1 ]
+	[ "$(reloads)" = 'www: web' ]
+	grep -qx "use mail smtp $mail $G1" certs/.deployed
+	rm far/mail/fill
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tcopied\nmail\tsmtp reloaded' ]
+	same mail $mail
+}
+
+@test "words of a command mean nothing to a shell, neither here nor there" {
+	far_start mail
+	words='$(id) `id` it'"'"'s "x;id" * ~ $HOME && | > x \\ #'
+	deploy_site '[smtp]' 'servers = ["mail", "localhost"]' "restart_cmd = \"\"\"$reload ${words//\\/\\\\}\"\"\""
+	prod $mail $G1
+	sslm-deploy -q
+	printf '%s\n' "here: $words" "mail: $words" | diff - reload.log
+	[ ! -e x ]
+	[ ! -e far/mail/x ]
+}
+
+@test "post_copy_cmd: here, with the host as its argument, before the reloads; a failure is tried again" {
+	far_start mail www
+	mkdir "post it"
+	POST="[['mail', 'post it/mail'], ['www', '$PWD/post it/www'], ['mail', '$reload'], ['gone', 'no']]" \
+	    mail_site '[other]' 'servers = "www"'
+	for h in mail www; do
+		printf '#!/bin/sh\necho "post:" "$@" >>reload.log\n[ ! -e bad ]\n' >"post it/$h"
+		chmod 755 "post it/$h"
+	done
+	prod $mail $G1
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tcopied\nwww\tcopied\nmail\tsmtp reloaded' ]
+	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www\nmail: smtp' ]
+	sslm-deploy -q
+	[ -z "$(reloads)" ]
+	touch bad
+	prod $mail $G2
+	run -1 sslm-deploy -q
+	[[ $output == *"'mail': post_copy_cmd 'post it/mail': exit status 1"* ]]
+	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www\nmail: smtp' ]
+	rm bad
+	run -0 sslm-deploy -q
+	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www' ]
+}
+
+@test "depends: TLSA records of its groups, or certificates, or both" {
+	deploy_site '[other]' "depends = ['dns']" "restart_cmd = '$reload dns'" \
+	    '[imap]' "depends = ['cert']" "restart_cmd = '$reload cert'" \
+	    '[smtp]' "depends = ['tlsa']" "restart_cmd = '$reload both'" "svc_depends = [['any', 'any']]"
+	prod $mail $G1
+	sslm-deploy -q
+	[ "$(reloads)" = $'here: both\nhere: cert\nhere: dns' ]
+	printf ';; x\n_25._tcp.example.com. IN TLSA 3 1 1 00\n' >p/prod/example.com/tlsa.example.com
+	sslm-deploy -q
+	[ "$(reloads)" = $'here: both\nhere: dns' ]
+	printf ';; y\n\n_25._tcp.example.com. IN TLSA 3 1 1 00\n' >p/prod/example.com/tlsa.example.com
+	sslm-deploy -q
+	[ -z "$(reloads)" ]
+	prod $mail $G2
+	sslm-deploy -q
+	[ "$(reloads)" = $'here: both\nhere: cert' ]
+}
+
+@test "files beside the services: copied when they change, gone when they are gone" {
+	far_start mail
+	mail_site
+	prod $mail $G1
+	mkdir p/prod/example.com/dh
+	echo 1 >p/prod/example.com/tlsa.example.com
+	echo 1 >p/prod/example.com/dh/one.pem
+	ln -s one.pem p/prod/example.com/dh/dhparam.pem
+	sslm-deploy -q
+	for change in 'echo 22 >tlsa.example.com' 'echo 22 >dh/one.pem' 'ln -sfn two.pem dh/dhparam.pem' 'rm tlsa.example.com'; do
+		(cd p/prod/example.com && sh -c "$change")
+		run -0 sslm-deploy
+		[ "$output" = $'mail\tcopied' ]
+		diff -r --no-dereference p/prod/example.com far/mail/prod/example.com
+		run -0 sslm-deploy
+		[ -z "$output" ]
+	done
+}
+
+@test "services by name: those alone, and the others are as they were" {
+	far_start mail
+	deploy_site '[smtp]' 'servers = "mail"' "restart_cmd = '$reload smtp'"
+	prod $mail $G1
+	prod $web $G1
+	run -0 sslm-deploy example.com:web-ec
+	same mail $web
+	[ ! -e far/mail/prod/$mail ]
+	[ "$(reloads)" = 'mail: smtp' ]
+	run -0 sslm-deploy
+	same mail $mail
+	[ "$(reloads)" = 'mail: smtp' ]
+	prod $mail $G2
+	run -0 sslm-deploy example.com:web-ec
+	[ -z "$output" ]
+	grep -qx "use mail smtp $mail $G1" certs/.deployed
+	run -2 sslm-deploy example.com:none
+}
+
+@test "-n says what would be done, and does nothing" {
+	far_start mail
+	POST="[['mail', '$reload']]" mail_site '[web]' "restart_cmd = '$reload web'"
+	prod $mail $G1
+	run -0 sslm-deploy -nq
+	[ "$output" = "$(printf '%s\t%s\n' mail "would get $mail" mail 'would get what is beside the services of example.com' \
+	    mail 'would reload smtp' localhost 'would reload web')" ]
+	[ ! -e certs/.deployed ]
+	[ ! -e far/mail/prod ]
+	[ -z "$(reloads)" ]
+	sslm-deploy -q
+	run -0 sslm-deploy -n
+	[ -z "$output" ]
+}
+
+@test "skip_prod_copy: no copy for this section's sake, and a reload all the same" {
+	far_start mail
+	mail_site 'skip_prod_copy = true'
+	prod $mail $G1
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tsmtp reloaded' ]
+	[ ! -e far/mail/prod ]
+}
+
+@test "the test tree is for no server" {
+	mail_site
+	prod $mail $G1
+	touch .staging
+	run -0 sslm-deploy -f
+	[ -z "$output" ]
+	[ ! -e certs/.deployed ]
+}
+
+@test "hosts, sections and services that are gone lose their lines" {
+	deploy_site '[smtp]' "restart_cmd = '$reload smtp'" '[web]' "restart_cmd = '$reload web'"
+	prod $mail $G1
+	printf '%s\n' "copy gone $mail $G1 -" "group gone example.com -" 'old gone' 'post gone' "seen gone $mail $G1" \
+	    "tlsa gone smtp example.com -" "use - imap $mail $G1" "use gone smtp $mail $G1" "use - smtp example.com/gone $G1" \
+	    "use - smtp ca/my-root $G1" >certs/.deployed
+	run -0 sslm-deploy -q
+	[ -z "$output" ]
+	[ "$(cat certs/.deployed)" = "$(printf "use - %s $mail $G1\n" smtp web)" ]
+}
+
+@test "lines that are damaged are said and left out" {
+	deploy_site '[smtp]' "restart_cmd = '$reload smtp'"
+	prod $mail $G1
+	sslm-deploy -q
+	cp certs/.deployed good
+	for line in 'x' "use - smtp $mail" "use - smtp $mail $G1 $G1" "use -oProxyCommand=x smtp $mail $G1" "use - smtp ../x $G1" \
+	    "use - smtp $mail ../$G1" "copy - $mail $G1 -" "seen - $mail -" 'old -x' 'tlsa - smtp example.com 0' "use  smtp $mail $G1"; do
+		{ cat good; echo "$line"; } >certs/.deployed
+		run -1 sslm-deploy
+		[[ $output == *"'certs/.deployed': '$line' is not a line of ours" ]]
+		cmp good certs/.deployed
+		run -0 sslm-deploy
+	done
+	rm certs/.deployed
+	mkdir certs/.deployed
+	run -1 sslm-deploy
+	[[ $output == *"cannot read 'certs/.deployed'"* ]]
+	[ "$(reloads)" = 'here: smtp' ]
+}
+
+@test "what cannot be a host, and a production directory that is not the same there" {
+	mkdir path
+	printf '#!/bin/sh\ntouch "%s/ran"\n' "$PWD" | tee path/rsync >path/ssh
+	chmod 755 path/*
+	PATH=$PWD/path:$PATH
+	for h in -oProxyCommand=x 'a b' 'a;b' 'host:/x' '$(x)' ''; do
+		deploy_site '[smtp]' "servers = ['$h']" "restart_cmd = '$reload smtp'"
+		prod $mail $G1
+		run -2 sslm-deploy
+		[[ $output == *"[smtp] servers: not a host" ]]
+	done
+	mail_site
+	sed -i "s/^prod_cert_dir.*/prod_cert_dir = 'p'/" conf.d/ssl-mgr.conf
+	run -2 sslm-deploy
+	[[ $output == *"prod_cert_dir 'p' is not absolute, and 'mail' another machine" ]]
+	[ ! -e ran ]
+	[ -z "$(reloads)" ]
+}
+
+@test "production that is damaged: said, not copied, and nobody reloads for it" {
+	far_start mail
+	deploy_site '[smtp]' 'servers = "mail"' "restart_cmd = '$reload smtp'" "svc_depends = [['any', 'mail-ec']]" \
+	    '[web]' 'servers = "mail"' "restart_cmd = '$reload web'" "svc_depends = [['any', 'web-ec']]"
+	prod $web $G1
+	prod $mail $G1
+	mv p/prod/$mail/db/$G1/bundle.pem .
+	run -75 sslm-deploy
+	[[ $output == *"bundle.pem' is not there, or no file"* ]]
+	[ "$(reloads)" = 'mail: web' ]
+	[ ! -e far/mail/prod/$mail ]
+	for to in db/nowhere ../../../x /etc; do
+		ln -sfn $to p/prod/$mail/curr
+		run -75 sslm-deploy
+		[[ $output == *"/curr' leads to '$to', which is "* ]]
+		[ -z "$(reloads)" ]
+	done
+	prod $mail $G1
+	mv bundle.pem p/prod/$mail/db/$G1/
+	run -0 sslm-deploy
+	same mail $mail
+}
+
+@test "a reload that does not end is ended" {
+	deploy_site '[smtp]' 'restart_cmd = "sleep 600"'
+	prod $mail $G1
+	run -75 timeout 30 "$(command -v sslm-deploy)" -w 1
+	[[ $output == *"[smtp] restart_cmd 'sleep 600': stopped, not done within 1 seconds" ]]
 }
