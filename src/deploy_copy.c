@@ -18,7 +18,7 @@ static const char from[] = "--files-from=" LIST;
 
 /* Does a section there use service i, and want it to be copied? */
 static bool
-gets(const struct deploy *d, const char *host, size_t i)
+serves(const struct deploy *d, const char *host, size_t i)
 {
 	for (size_t s = 0; s < d->site.nserver; s++)
 		if (!d->site.server[s].skip_prod_copy && deploy_uses(d, s, host, i))
@@ -48,7 +48,7 @@ set_wanted(const struct deploy *d, const char *host, size_t i)
 	const char *have;
 	bool yes;
 
-	if (p->bad || (p->curr == NULL && p->next == NULL) || !gets(d, host, i))
+	if (p->bad || (p->curr == NULL && p->next == NULL) || !serves(d, host, i))
 		return false;
 	key = copy_key(host, p);
 	value = copy_value(p);
@@ -89,7 +89,7 @@ load_for(struct deploy *d, const char *host)
 		if ((l.set[i] = set_wanted(d, host, i)))
 			l.sets++;
 		if (!l.group[p->group] && (p->curr != NULL || p->next != NULL) &&
-		    gets(d, host, i) && group_wanted(d, host, p->group)) {
+		    serves(d, host, i) && group_wanted(d, host, p->group)) {
 			l.group[p->group] = true;
 			l.groups++;
 		}
