@@ -130,7 +130,7 @@ forget(struct deploy *d)
 	struct words kept = {NULL, 0}, services = {NULL, 0};
 	bool some = false;
 
-	for (size_t i = 0; i < d->site.n && !d->named; i++)
+	for (size_t i = 0; i < d->site.n && d->service != NULL && !d->named; i++)
 		words_add(&services, xstrdup(d->service[i].name));
 	words_sort(&services);
 	for (size_t i = 0; i < d->state.n; i++)
@@ -220,7 +220,9 @@ main(int argc, char *argv[])
 			finish(EX_PERM);
 		if ((d.damaged = loaded == 1))
 			deploy_failed(&d, EX_PERM);
-		prod_read(&d);
+		/* Without servers, lines of an earlier configuration may have to go. */
+		if (d.all.n > 0)
+			prod_read(&d);
 		if (d.dry)
 			show(&d);
 		else

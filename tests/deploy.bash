@@ -118,3 +118,33 @@ same() { diff -r --no-dereference "p/prod/$2" "far/$1/prod/$2"; }
 
 # reloads: what has been reloaded since the last call.
 reloads() { cat reload.log && : >reload.log; }
+
+# far_near NAME...: the same machines without an sshd: ssh runs the command in a mount
+# namespace of its own, by a shell, as sshd would.
+far_near() {
+	local name
+	[ "$(id -u)" = 0 ] || skip "only root can have machines of its own"
+	unshare -m true 2>/dev/null || skip "no mount namespaces here"
+	mkdir -p near p
+	echo here >p/name
+	for name; do
+		mkdir -p "far/$name"
+		echo "$name" >"far/$name/name"
+	done
+	cat >near/ssh <<-END
+		#!/bin/sh
+		while :; do
+			case \$1 in
+			-o | -l) shift 2 ;;
+			-*) shift ;;
+			*) break ;;
+			esac
+		done
+		export HOST="\$1"
+		shift
+		export CMD="\$*"
+		exec unshare -m sh -c 'mount --bind "$PWD/far/\$HOST" "$PWD/p" && exec sh -c "\$CMD"'
+	END
+	chmod 755 near/ssh
+	PATH=$PWD/near:$PATH
+}

@@ -507,3 +507,104 @@ mail_site() {
 	run -75 timeout 30 "$(command -v sslm-deploy)" -w 1
 	[[ $output == *"[smtp] restart_cmd 'sleep 600': stopped, not done within 1 seconds" ]]
 }
+
+# Everything that a run works on, to begin again from there.
+keep() { rm -rf kept && mkdir kept && cp -a certs p far used kept/; }
+again() { rm -rf certs p far used && cp -a kept/* .; }
+
+# Which generation do the servers use, and is it noted?  The reload has written it down.
+noted() {
+	local host gen
+	for host in here mail; do
+		gen=$(cat "used/$host")
+		[ "$gen" = "$now" ] || grep -qE "^(use|seen|copy) .* $mail ($gen|.* $gen)( |\$)" certs/.deployed || return
+	done
+}
+
+@test "killed at any change: what is in use stays noted, sets fit, and the next run ends right" {
+	traceable
+	far_near mail
+	deploy_site '[smtp]' 'servers = ["mail", "localhost"]' "restart_cmd = '$reload smtp'"
+	mkdir used
+	printf '#!/bin/sh\ncd "%s"\nbasename "$(readlink "p/prod/%s/curr")" >"used/$(cat p/name)"\n' "$PWD" $mail >"$reload"
+	prod $mail $G1
+	sslm-deploy -q
+	prod $mail $G2 next
+	sslm-deploy -q
+	prod $mail $G2
+	rm p/prod/$mail/next
+	keep
+	points=0 now=$G2
+	for call in rename unlink fsync fchmod openat clone3 vfork clone waitid wait4 rt_sigtimedwait write; do
+		for n in $(seq 200); do
+			again
+			status=0
+			strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n "$(command -v sslm-deploy)" -q \
+			    >words 2>&1 || status=$?
+			[ $status != 0 ] || break
+			echo "$call $n: $status"
+			[ $status = 137 ]
+			points=$((points + 1))
+			# What it has started ends without it.
+			while pgrep -f "$PWD/p/prod" >/dev/null; do sleep 0.02; done
+			noted
+			(cd far/mail/prod/$mail/curr && [ "$(openssl pkey -in privkey.pem -pubout)" = "$(openssl x509 -in cert.pem -noout -pubkey)" ])
+			run -0 sslm-deploy
+			same mail $mail
+			[ "$(cat used/here used/mail | xargs)" = "$G2 $G2" ]
+			[ "$(cut -d' ' -f1 certs/.deployed | xargs)" = 'copy group use use' ]
+			run -0 sslm-deploy
+			[ -z "$output" ]
+		done
+	done
+	[ $points -ge 60 ]
+}
+
+@test "make renew and roll deploy; rehearsals and the test tree touch no server" {
+	load site
+	far_near mail
+	# sslm-mgr hands on no PATH, but says where programs are.
+	ln -s "$SSLM_BIN"/sslm-* near/
+	SSLM_BIN=$PWD/near
+	deploy_site '[smtp]' 'servers = ["mail"]' "restart_cmd = '$reload smtp'" '[web]' "restart_cmd = '$reload web'"
+	printf 'MK := %s\ninclude $(MK)/site.mk\n' "$TOP/mk" >Makefile
+	sed -i "s/^\[globals\]/&\nmin_roll_mins = 0/" conf.d/ssl-mgr.conf
+	m renew
+	[ -e far/mail/prod/$mail/next/bundle.pem ]
+	[ -z "$(reloads)" ]
+	m roll
+	same mail $mail
+	same mail $web
+	[ "$(reloads)" = $'mail: smtp\nhere: web' ]
+	m renew
+	m roll
+	[ -z "$(reloads)" ]
+	cp certs/.deployed before
+	for what in '-t -renew' '-t -roll' '-n -renew' 'dev -n -fsr' '-d -renew -f' '-d -roll -f'; do
+		# shellcheck disable=SC2086
+		sslm-mgr $what || :
+		cmp before certs/.deployed
+	done
+	sslm-mgr dev -t -fsr
+	[ -z "$(reloads)" ]
+	run -0 sslm-mgr dev -d -fsr
+	[[ $output == *$'mail\twould reload smtp'* ]]
+	[ -z "$(reloads)" ]
+	sslm-mgr dev -fsr
+	[ "$(reloads)" = $'mail: smtp\nhere: web' ]
+	mkdir p/prod/example.com/dh
+	echo dh >p/prod/example.com/dh/ffdhe.pem
+	sslm-mgr dev -certs-prod
+	cmp p/prod/example.com/dh/ffdhe.pem far/mail/prod/example.com/dh/ffdhe.pem
+	[ -z "$(reloads)" ]
+	# What fails is the run's status, and the next run's work.
+	touch fail.mail
+	m renew FORCE=1
+	sslm-roll -qf
+	run -1 sslm-mgr -roll
+	[[ $output == *"'mail': [smtp] restart_cmd '$reload smtp': exit status 1"* ]]
+	rm fail.mail
+	: >reload.log
+	m renew
+	[ "$(reloads)" = 'mail: smtp' ]
+}
