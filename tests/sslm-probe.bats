@@ -533,8 +533,7 @@ resolver() {
 		mkdir -p "$mail/queue/$d"
 	done
 	chown -R postfix "$mail"
-	chmod -R a+rX "$BATS_TEST_TMPDIR"
-	chmod 644 ./*.key
+	chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR" "$mail"
 	cp ec.key ec.pem rsa.key rsa.pem "$mail/etc"
 	cat >"$mail/etc/main.cf" <<-END
 	compatibility_level = 3.6
@@ -544,6 +543,9 @@ resolver() {
 	inet_protocols = ipv4
 	myhostname = mx.example.com
 	mynetworks = 127.0.0.0/8
+	smtpd_peername_lookup = no
+	alias_maps =
+	local_recipient_maps =
 	maillog_file = /dev/stdout
 	smtpd_tls_chain_files = $mail/etc/ec.key, $mail/etc/ec.pem, $mail/etc/rsa.key, $mail/etc/rsa.pem
 	smtpd_tls_security_level = may
@@ -556,6 +558,7 @@ resolver() {
 	tlsmgr unix - - n 1000? 1 tlsmgr
 	postlog unix-dgram n - n - 1 postlogd
 	rewrite unix - - n - - trivial-rewrite
+	proxymap unix - - n - - proxymap
 	END
 	echo 'nameserver 127.0.0.1' >resolv.conf
 	cat >in-net <<-END
@@ -568,14 +571,15 @@ resolver() {
 	knot_start knot 127.0.0.1 5353 example.com.zone
 	resolver unbound 53 5353 example.com
 	tls_start postfix 127.0.0.1:25 '' /usr/lib/postfix/sbin/master -c "$mail/etc" -d
-	posttls-finger -c -l dane-only -P "$mail" example.com >finger 2>&1 || :
-	sslm-probe -d mx.example.com:25
+	timeout 20 posttls-finger -c -t 10 -l dane-only -P "$mail" example.com >finger 2>&1 || :
+	sslm-probe -t 10 -d mx.example.com:25
 	sslm-probe -d -q mx.example.com:25 -c ec.pem
 	sslm-probe -q -c rsa.pem mx.example.com:25
 	! sslm-probe -q -c other.pem mx.example.com:25 2>/dev/null || exit 9
 	END
-	run -0 --separate-stderr unshare -nm bash in-net
-	cat finger
+	run --separate-stderr unshare -nm bash in-net
+	echo "$output"; echo "$stderr"; cat finger postfix/log || :
+	[ "$status" = 0 ]
 	grep -q '^posttls-finger: Verified TLS connection established to mx.example.com' finger
 	[ -z "$stderr" ]
 	[ "${#lines[@]}" = 2 ]
