@@ -27,6 +27,7 @@ tls_start() {
 	local name=$1 at=$2 word=$3 _
 	shift 3
 	mkdir -p "$name"
+	: >"$name/log"	# not what the one before has said
 	"$@" >"$name/log" 2>&1 3>&- </dev/null &
 	echo $! >"$name/pid"
 	for _ in $(seq 400); do
