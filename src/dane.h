@@ -60,6 +60,9 @@ struct tlsas {			/* begins as {0} */
 /* Add a record, whose strings are the list's from now on, unless it has the same. */
 void tlsas_add(struct tlsas *l, struct tlsa rr);
 
+/* Add a copy of a record in the same way. */
+void tlsas_copy(struct tlsas *l, const struct tlsa *rr);
+
 /* Does the list have that record, whatever its TTL?  Has it any at that owner? */
 bool tlsas_has(const struct tlsas *l, const struct tlsa *rr);
 bool tlsas_owner(const struct tlsas *l, const char *owner);
@@ -213,6 +216,15 @@ void dane_members_free(struct dane_member *m, size_t n);
  * exit status, not EX_YES after a complaint; *changed if records were changed.
  */
 int dane_group(const struct site *site, const char *group, bool *changed);
+
+/* ---- dane_probe.c: what servers show -------------------------------------------------- */
+
+/*
+ * At the owners where records of old are not among the new ones: do the servers show
+ * keys that the new ones allow?  By sslm-probe; true too if there is no such owner.
+ * False after a complaint.
+ */
+bool dane_probed(const char *group, const struct tlsas *old, const struct tlsas *new);
 
 /* ---- dane_look.c: what name servers serve ------------------------------------------------ */
 

@@ -35,16 +35,6 @@ twin(const char *group, const struct tlsas *records)
 	return yes;
 }
 
-static void
-add(struct tlsas *l, const struct tlsa *rr)
-{
-	struct tlsa copy = *rr;
-
-	copy.owner = xstrdup(rr->owner);
-	copy.data = xstrdup(rr->data);
-	tlsas_add(l, copy);
-}
-
 bool
 dane_needed(const struct service_id *id, struct tlsas *needed)
 {
@@ -57,7 +47,7 @@ dane_needed(const struct service_id *id, struct tlsas *needed)
 	if (known && (in_use || twin(id->group, &next)))
 		for (size_t i = 0; i < next.n; i++)
 			if (!in_use || !tlsas_has(&curr, &next.rr[i]))
-				add(needed, &next.rr[i]);
+				tlsas_copy(needed, &next.rr[i]);
 	tlsas_free(&next);
 	tlsas_free(&curr);
 	free(cert);

@@ -23,13 +23,8 @@ add_part(struct page *p, const struct dane_member *m, const struct dane_gen *g)
 	p->from = xreallocarray(p->from, p->label.n + 1, sizeof(*p->from));
 	p->from[p->label.n] = p->all.n;
 	words_add(&p->label, xasprintf("%s %s", m->id.service, g->label));
-	for (size_t i = 0; i < g->all.n; i++) {
-		struct tlsa rr = g->all.rr[i];
-
-		rr.owner = xstrdup(rr.owner);
-		rr.data = xstrdup(rr.data);
-		tlsas_add(&p->all, rr);
-	}
+	for (size_t i = 0; i < g->all.n; i++)
+		tlsas_copy(&p->all, &g->all.rr[i]);
 }
 
 /* Has somebody else records at an owner of these? */
@@ -294,19 +289,45 @@ write_all(const struct site *site, struct page *p, const char *group, bool *chan
 	return ret;
 }
 
+/* Where servers are looked at before records go, those stay that they need still. */
+static int
+keep_needed(const struct site *site, struct page *p, const char *group)
+{
+	char *path = tlsa_group_path(group);
+	struct tlsas old = {0};
+	int ret = EX_YES;
+
+	if (site->dane_probe && !site->test && tlsas_load(&old, path, NULL) == 1 &&
+	    !dane_probed(group, &old, &p->all)) {
+		ret = EX_TEMP;
+		p->from = xreallocarray(p->from, p->label.n + 1, sizeof(*p->from));
+		p->from[p->label.n] = p->all.n;
+		words_add(&p->label, xstrdup("may be needed still"));
+		for (size_t i = 0; i < old.n; i++)
+			tlsas_copy(&p->all, &old.rr[i]);
+		one_ttl(&p->all);
+	}
+	tlsas_free(&old);
+	free(path);
+	return ret;
+}
+
 int
 dane_group(const struct site *site, const char *group, bool *changed)
 {
 	struct dane_member *m;
 	struct page p = {0};
 	size_t n;
+	int one;
 	int ret = dane_members(site, group, &m, &n);
 
 	*changed = false;
 	/* A record too many does no harm, one too few does. */
 	if (ret == EX_YES) {
 		collect(&p, m, n);
-		ret = write_all(site, &p, group, changed);
+		ret = keep_needed(site, &p, group);
+		one = write_all(site, &p, group, changed);
+		ret = one != EX_YES ? one : ret;
 	}
 	tlsas_free(&p.all);
 	words_free(&p.label);

@@ -45,13 +45,8 @@ find(const struct site *site, size_t *n, struct tlsas *all)
 		for (size_t k = 0; k < one.needed.n; k++)
 			one.published = one.published && tlsas_has(&zone, &one.needed.rr[k]);
 		for (size_t k = 0; k < zone.n && one.published; k++)
-			if (tlsas_owner(&one.needed, zone.rr[k].owner)) {
-				struct tlsa rr = zone.rr[k];
-
-				rr.owner = xstrdup(rr.owner);
-				rr.data = xstrdup(rr.data);
-				tlsas_add(all, rr);
-			}
+			if (tlsas_owner(&one.needed, zone.rr[k].owner))
+				tlsas_copy(all, &zone.rr[k]);
 		tlsas_free(&zone);
 		free(path);
 		p = xreallocarray(p, *n + 1, sizeof(*p));
@@ -157,18 +152,6 @@ old_ttl(const char *group)
 	return ttl;
 }
 
-static void
-copy_records(struct tlsas *to, const struct tlsas *from)
-{
-	for (size_t i = 0; i < from->n; i++) {
-		struct tlsa rr = from->rr[i];
-
-		rr.owner = xstrdup(rr.owner);
-		rr.data = xstrdup(rr.data);
-		tlsas_add(to, rr);
-	}
-}
-
 /*
  * Write down what was seen.  A server that has answered without a record voids what was
  * seen before; one that is silent does not, for it tells nobody anything.  A moment
@@ -192,7 +175,8 @@ record(const struct pending *p, const struct outcome *o, time_t now)
 	}
 	if (same && was.fault != NULL && was.since > 0 && was.since <= now)
 		e.since = was.since;
-	copy_records(&e.records, &p->needed);
+	for (size_t i = 0; i < p->needed.n; i++)
+		tlsas_copy(&e.records, &p->needed.rr[i]);
 	ok = evidence_save(&e, p->dir) == 0;
 	e.fault = NULL;
 	evidence_free(&e);

@@ -121,15 +121,15 @@ static int
 join(struct dane_member *m)
 {
 	struct tlsas want = {0};
+	char none[] = "";
 	int ret = EX_YES;
 
 	for (size_t g = 0; g < m->n; g++)
 		for (size_t i = 0; i < m->gen[g].rr.n; i++) {
 			struct tlsa rr = m->gen[g].rr.rr[i];
 
-			rr.owner = xstrdup(rr.owner);
-			rr.data = xstrdup("");
-			tlsas_add(&want, rr);
+			rr.data = none;
+			tlsas_copy(&want, &rr);
 		}
 	for (size_t g = 0; g < m->n; g++) {
 		const char *label = m->gen[g].label;
@@ -152,9 +152,8 @@ join(struct dane_member *m)
 				last.usage = -1;
 				continue;
 			}
-			rr.owner = xstrdup(rr.owner);
-			rr.data = xstrdup(last.data);
-			tlsas_add(&m->gen[g].all, rr);
+			rr.data = last.data;
+			tlsas_copy(&m->gen[g].all, &rr);
 		}
 		free(last.data);
 		free(dir);

@@ -22,6 +22,7 @@ struct file {
 	GLOBAL(sslm_auth_hook, WANT_STRING, 0, 0),                                   \
 	GLOBAL(prod_cert_dir, WANT_STRING, 0, 0),                                    \
 	GLOBAL(logdir, WANT_STRING, 0, 0),                                           \
+	GLOBAL(dane_probe, WANT_BOOL, 0, 0),                                         \
 	GLOBAL(clean_keep, WANT_INT, -1000000, 1000000),                             \
 	GLOBAL(min_roll_mins, WANT_INT, 0, 525600),                                  \
 	GLOBAL(dns_check_delay, WANT_INT, -86400, 86400),                            \

@@ -166,6 +166,7 @@ struct site {
 	char *test_prod_dir;	/* but for this one, in the test tree */
 	const char *prod_cert_dir, *logdir, *sslm_auth_hook;
 	long clean_keep, min_roll_mins, dns_check_delay;
+	bool dane_probe;	/* old TLSA records go when servers are seen to do without */
 	const struct toml *dns_xtra_ns, *post_copy_cmd;
 	struct renew_rule renew;
 	struct server *server;

@@ -26,6 +26,16 @@ tlsas_add(struct tlsas *l, struct tlsa rr)
 	l->rr[l->n++] = rr;
 }
 
+void
+tlsas_copy(struct tlsas *l, const struct tlsa *rr)
+{
+	struct tlsa copy = *rr;
+
+	copy.owner = xstrdup(rr->owner);
+	copy.data = xstrdup(rr->data);
+	tlsas_add(l, copy);
+}
+
 bool
 tlsas_has(const struct tlsas *l, const struct tlsa *rr)
 {

@@ -339,6 +339,30 @@ lines() {
 	published | diff - <(lines "_25._tcp.example.com. _25._tcp.mx1.example.com." "$(curr mail-ec)")
 }
 
+@test "with dane_probe a record goes when the servers are seen to do without it" {
+	sed -i 's/^\[globals\]/&\n    dane_probe = true/' conf.d/ssl-mgr.conf
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	old=$(curr mail-ec)
+	make_next mail-ec
+	mkdir cmds
+	printf '#!/bin/sh\necho "$@" >>asked\neval file=\\${$#}\ncp "$file" records\n[ -e shown ]\n' >cmds/sslm-probe
+	chmod +x cmds/sslm-probe
+	sslm-roll -qf example.com:mail-ec 2>/dev/null
+	sed -i "s/rolled to curr : .*/rolled to curr : 20200101T000000Z/" certs/example.com/mail-ec/curr/info
+	run -75 env PATH="$PWD/cmds:$PATH" sslm-dane -q
+	[[ $output == *'example.com: TLSA records stay that servers may need still: sslm-probe: exit status 1' ]]
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$old" "$(curr mail-ec)")
+	published records | diff - <(lines "_25._tcp.example.com. _25._tcp.mx1.example.com." "$(curr mail-ec)")
+	[ "$(cat asked)" = '-q -t 60 -D certs/example.com/.probe' ]
+	touch shown
+	run -0 env PATH="$PWD/cmds:$PATH" sslm-dane -q
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$(curr mail-ec)")
+	rm asked
+	run -0 env PATH="$PWD/cmds:$PATH" sslm-dane -q
+	[ ! -e asked ]
+}
+
 @test "when dane_tls goes the records go, and the zone is pushed" {
 	servers '@ MX 10 mx1'
 	put_in_use mail-ec
