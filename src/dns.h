@@ -54,6 +54,7 @@ struct dns_query {
 	struct dns_addr server;
 	bool recurse;		/* with the RD bit */
 	bool secure;		/* ask for the AD bit: with it, and DO, in the question */
+	bool dnssec;		/* with the DO bit, and the CD bit if it is to recurse */
 	enum dns_fate fate;	/* from here on: what came of it */
 	const char *why;	/* "does not answer" ...: static text, unless DNS_ANSWER */
 	ldns_pkt *answer;	/* the caller frees by dns_free() */
@@ -80,6 +81,10 @@ int64_t dns_now(void);
 
 /* The RCODE of an answer as text, "NOERROR" ...; static. */
 const char *dns_rcode(const ldns_pkt *answer);
+
+/* Does it tell what there is and what not: an answer NOERROR or NXDOMAIN, with the AA
+ * bit unless it was asked to recurse? */
+bool dns_tells(const struct dns_query *q);
 
 /* ---- dns_who.c: who is asked about a zone --------------------------------------- */
 
@@ -108,8 +113,10 @@ struct dns_lookup {
 	const char *name;
 	ldns_rr_type type;
 	const struct dns_who *who;
+	bool dnssec;		/* as in struct dns_query */
 	ldns_pkt *answer;	/* by dns_look(), or NULL; the caller frees by */
 	char *why;		/* ... dns_look_free(); "192.0.2.1 does not answer" ... */
+	bool recursed;		/* it is the answer of a resolver */
 };
 
 /*
@@ -146,18 +153,65 @@ bool dns_place(const struct site *site, struct dns_place *p, size_t n);
 void dns_place_try(const struct site *site, struct dns_place *p, char **why, size_t n,
     int64_t until);
 
+/* ---- dns_sec.c: signatures (RFC 4035, 5.3) -------------------------------------------- */
+
+struct dns_keys {		/* of a zone, as one of its servers has them */
+	ldns_rr_list *rr;	/* NULL if they are not to be trusted, */
+	char *why;		/* for this reason */
+};
+
+/* Take the DNSKEY records of a zone ("." is the root) from the answer about them, if
+ * one of trust, its DS and DNSKEY records that are known to be right, is for a key
+ * that signs them.  Freed by dns_keys_free(). */
+void dns_keys_take(struct dns_keys *k, const char *zone, const ldns_pkt *answer,
+    const ldns_rr_list *trust);
+void dns_keys_free(struct dns_keys *k);
+
+/* The records of that owner (canonical) and type, each once, as a list of what is in
+ * the other list still; never NULL, ldns_rr_list_free(). */
+ldns_rr_list *dns_rrset(const ldns_rr_list *from, const ldns_rdf *owner, ldns_rr_type type);
+
+/* Does a signature in the list hold for the zone's records of that owner (canonical)
+ * and type in there, of which there is one, now?  NULL if one does; *labels, unless
+ * NULL, is what it says of the owner, fewer than that has if it was a wildcard.
+ * Else what is wrong, which the caller frees. */
+char *dns_unsigned(const struct dns_keys *k, const char *zone, const ldns_rr_list *from,
+    const ldns_rdf *owner, ldns_rr_type type, unsigned *labels);
+
+/* Labels of a name, without the root and a "*" in front. */
+unsigned dns_labels(const ldns_rdf *name);
+
+/* What is bogus about an answer of one of the zone's servers, that it knows of or not;
+ * the caller frees.  NULL if nothing is. */
+char *dns_bogus(const struct dns_keys *k, const char *zone, const struct dns_query *q);
+
+/* ---- dns_deny.c: that there is nothing (RFC 4035, 5.4; RFC 5155, 8) --------------------- */
+
+/* Does the answer prove that name has no record of that type, or with nxdomain, that
+ * there is no such name? */
+bool dns_denied(const struct dns_keys *k, const char *zone, const ldns_pkt *answer,
+    const char *name, ldns_rr_type type, bool nxdomain);
+
+/* ... that name had to be made from the wildcard below its last so many labels? */
+bool dns_wild(const struct dns_keys *k, const char *zone, const ldns_pkt *answer,
+    const char *name, unsigned labels);
+
 /* ---- dns_zone.c: the servers of a zone --------------------------------------------- */
 
 enum { DNS_HOSTS = 32, DNS_HOST_ADDRS = 16 };	/* of a zone, of a host */
 
 struct dns_zone {
 	const char *apex;
+	bool some;		/* given: a host without an address is no fault, it has a word */
 	struct dns_ns {
 		char *host;
 		struct dns_addr addr;
+		struct dns_keys keys;	/* for dns_check.c: as they are in this round, */
+		bool asked;		/* and whether they are asked for */
 	} *ns;			/* every address once */
 	size_t n;
-	char *why;		/* what is wrong, if n is 0 */
+	char *why;		/* what is wrong, if n is 0, or with some, otherwise */
+	const ldns_rr_list *trust;	/* for dns_check.c */
 };
 
 /*
@@ -184,6 +238,7 @@ struct dns_set {		/* all lines of one owner and type */
 	ldns_rr_type type;
 	const struct dns_line **line;
 	size_t n;
+	const char *source;	/* of a SOA record: whose it is, for messages; or NULL */
 };
 
 struct dns_lines {
@@ -205,6 +260,12 @@ void dns_lines_free(struct dns_lines *l);
 /* Does the answer hold the record, whatever its TTL, at that owner? */
 bool dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr);
 
+/* The answer's first record of that owner and type, canonical; NULL if there is none. */
+const ldns_rr *dns_first(const ldns_pkt *answer, const char *owner, ldns_rr_type type);
+
+/* The serial of a SOA record, or 0. */
+uint32_t dns_serial(const ldns_rr *soa);
+
 /* The greatest TTL of the answer's records at that owner, of that type; 0 if it has
  * none. */
 uint32_t dns_ttl(const ldns_pkt *answer, const char *owner, ldns_rr_type type);
@@ -212,6 +273,26 @@ uint32_t dns_ttl(const ldns_pkt *answer, const char *owner, ldns_rr_type type);
 /* A record that the answer has at the owner of a set's type, and the set has not;
  * as text, which the caller frees; NULL if there is none. */
 char *dns_beyond(const ldns_pkt *answer, const char *owner, const struct dns_set *set);
+
+/* ---- dns_anchor.c: whose keys are trusted ------------------------------------------------ */
+
+struct dns_anchors {
+	struct dns_anchor {	/* what is known to be right of a zone */
+		char *zone;	/* "." is the root */
+		ldns_rr_list *trust;	/* its DS and DNSKEY records */
+	} *zone;
+	size_t n;
+};
+
+/* Read a file of DS and DNSKEY records, a line each.  False after complaints. */
+bool dns_anchors_read(struct dns_anchors *a, const char *path);
+void dns_anchors_free(struct dns_anchors *a);
+
+/* What the keys of a zone are to be measured by: an anchor of its own, or else the DS
+ * records that lead there from the nearest one above, which are asked for.  Lasts as
+ * long as a; NULL with *why, which the caller frees, if there is no such way. */
+const ldns_rr_list *dns_trust(struct dns_anchors *a, const struct site *site, const char *zone,
+    int64_t until, char **why);
 
 /* ---- dns_check.c: do all servers of its zone serve a set? --------------------------- */
 
@@ -225,6 +306,8 @@ struct dns_target {		/* a set, and what is known of it */
 		bool silent;	/* no answer that proves a record's absence: none at all (yet),
 				 * not authoritative, or neither NOERROR nor NXDOMAIN */
 		char *fault;	/* lines that go behind the server's name */
+		int64_t since, last;	/* dns_now() when it was first and last seen to serve,
+					 * or not to; 0: it was not asked */
 	} *view;
 	bool served;		/* by all of them */
 	uint32_t ttl;		/* seconds, the greatest that any answer has had at the place
@@ -235,6 +318,7 @@ struct dns_check {
 	const struct site *site;	/* or NULL */
 	long port;		/* of the servers of zones */
 	bool superset;		/* a server may have other records too */
+	struct dns_anchors *anchors;	/* or NULL: signatures are not looked at */
 	struct dns_target *target;
 	size_t n, left;		/* targets, and those that are not served yet */
 	struct dns_zone **zone;
@@ -248,7 +332,16 @@ void dns_check_begin(struct dns_check *c, const struct dns_lines *l);
  * what they lack.  True if everything is served. */
 bool dns_check_round(struct dns_check *c, int64_t until);
 
-/* Complain of all that is missing, and where. */
+void dns_check_free(struct dns_check *c);
+
+/* What is wrong with what a server has answered about a set at owner, as lines that go
+ * behind its name: "lacks: ...", "does not answer"; NULL if nothing is.  The caller
+ * frees. */
+char *dns_fault(const struct dns_query *q, const struct dns_set *set, bool superset);
+
+/* ---- dns_report.c: and what is told of it ------------------------------------------ */
+
+/* Complain of all that is missing, and where, with how long it was asked for. */
 void dns_check_report(const struct dns_check *c);
 
 /* Complain of what did not count: servers that there is no way to, and CNAMEs that
@@ -262,16 +355,6 @@ char *dns_check_why(const struct dns_check *c, size_t target);
 
 /* A server that lags, and how many more; the caller frees. */
 char *dns_check_lag(const struct dns_check *c);
-void dns_check_free(struct dns_check *c);
-
-/* Does it tell what there is and what not: an answer NOERROR or NXDOMAIN, with the AA
- * bit unless it was asked to recurse? */
-bool dns_tells(const struct dns_query *q);
-
-/* What is wrong with what a server has answered about a set at owner, as lines that go
- * behind its name: "lacks: ...", "does not answer"; NULL if nothing is.  The caller
- * frees. */
-char *dns_fault(const struct dns_query *q, const struct dns_set *set, bool superset);
 
 /* ---- dns_place.c: names ---------------------------------------------------------------- */
 

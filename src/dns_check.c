@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPORT_MAX = 50 };	/* lines about one server */
-
 void
 dns_check_begin(struct dns_check *c, const struct dns_lines *l)
 {
@@ -77,22 +75,42 @@ find_places(struct dns_check *c, int64_t until)
 	free(p);
 }
 
-/* Find the servers of zones that are not known. */
+/* A zone that nothing leads to is at fault as a whole, as one without servers. */
+static void
+find_trust(struct dns_check *c, struct dns_zone *z, int64_t until)
+{
+	char *why;
+
+	if ((z->trust = dns_trust(c->anchors, c->site, z->apex, until, &why)) != NULL)
+		return;
+	dns_zones_free(z, 1);
+	z->why = xasprintf("the zone '%s' is not secure: %s", z->apex, why);
+	free(why);
+}
+
+/* Find the servers of zones that are not known, or not all. */
 static void
 find_servers(struct dns_check *c, int64_t until)
 {
 	struct dns_zone *z = xmalloc(c->n * sizeof(*z));
 	size_t *of = xmalloc(c->n * sizeof(*of)), n = 0;
 
-	for (size_t i = 0; i < c->nzone; i++)
-		if (c->zone[i]->n == 0) {
-			free(c->zone[i]->why);
-			of[n] = i;
-			z[n++].apex = c->zone[i]->apex;
-		}
+	for (size_t i = 0; i < c->nzone; i++) {
+		if (c->zone[i]->n > 0 && c->zone[i]->why == NULL)
+			continue;
+		for (size_t t = 0; t < c->n; t++)
+			if (c->target[t].zone == c->zone[i])
+				drop_views(&c->target[t]);
+		dns_zones_free(c->zone[i], 1);
+		of[n] = i;
+		z[n++] = (struct dns_zone){.apex = c->zone[i]->apex, .some = true};
+	}
 	dns_zones(c->site, z, n, c->port, until);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (z[i].n > 0 && c->anchors != NULL)
+			find_trust(c, &z[i], until);
 		*c->zone[of[i]] = z[i];
+	}
 	free(of);
 	free(z);
 }
@@ -122,15 +140,36 @@ locate(struct dns_check *c, int64_t until)
 
 /* ---- what the servers say ---------------------------------------------------- */
 
+/* How serials differ, by RFC 1982; NULL if they do not. */
+static char *
+serial_fault(const ldns_rr *has, const struct dns_set *set)
+{
+	uint32_t is = dns_serial(has), want = dns_serial(set->line[0]->rr);
+	const char *how = "is behind", *of = set->source != NULL ? set->source : "wanted";
+
+	if (is == want)
+		return NULL;
+	if (is - want == UINT32_C(1) << 31)
+		how = "is neither behind nor ahead";
+	else if (is - want < UINT32_C(1) << 31)
+		how = "is ahead";
+	return xasprintf("%s: serial %lu, %s %lu", how, (unsigned long)is, of, (unsigned long)want);
+}
+
 /* What an answer that counts lacks, or has beyond the set. */
 static char *
 differences(const struct dns_query *q, const struct dns_set *set, bool superset)
 {
+	const ldns_rr *soa = NULL;
 	char *text, *beyond = NULL;
 	const char *gone = "";
 	size_t len, n = 0;
 	FILE *f;
 
+	if (set->type == LDNS_RR_TYPE_SOA && set->n == 1)
+		soa = dns_first(q->answer, q->name, set->type);
+	if (soa != NULL && (text = serial_fault(soa, set)) != NULL)
+		return text;
 	if (ldns_pkt_get_rcode(q->answer) == LDNS_RCODE_NXDOMAIN)
 		gone = "has no such name and ";
 	if ((f = open_memstream(&text, &len)) == NULL)
@@ -147,18 +186,6 @@ differences(const struct dns_query *q, const struct dns_set *set, bool superset)
 		return text;
 	free(text);
 	return NULL;
-}
-
-bool
-dns_tells(const struct dns_query *q)
-{
-	ldns_pkt_rcode rcode;
-
-	if (q->fate != DNS_ANSWER)
-		return false;
-	rcode = ldns_pkt_get_rcode(q->answer);
-	return (rcode == LDNS_RCODE_NOERROR || rcode == LDNS_RCODE_NXDOMAIN) &&
-	    (q->recurse || ldns_pkt_aa(q->answer));
 }
 
 char *
@@ -190,205 +217,145 @@ all_serve(const struct dns_target *t)
 	return n > 0;
 }
 
+/* What a server is asked for in one round. */
+struct round {
+	struct dns_query *q;	/* for sets, and then for keys */
+	struct {
+		struct dns_target *target;
+		struct dns_view *view;
+		struct dns_ns *ns;
+	} *of;			/* for each question */
+	size_t n, nset;		/* questions, and those of them for sets */
+};
+
+/* Put "is bogus: ..." before the fault, if it is. */
 static void
-judge(struct dns_check *c, const struct dns_query *q, struct dns_target *t, struct dns_view *v)
+validate(const struct dns_query *q, const struct dns_target *t, const struct dns_ns *ns,
+    struct dns_view *v)
 {
+	char *why = dns_bogus(&ns->keys, t->zone->apex, q), *other = v->fault;
+
+	if (why == NULL)
+		return;
+	v->silent = true;
+	v->fault = xasprintf("is bogus: %s%s%s", why, other != NULL ? "\n" : "",
+	    other != NULL ? other : "");
+	free(other);
+	free(why);
+}
+
+static void
+judge(struct dns_check *c, const struct round *r, size_t i)
+{
+	const struct dns_query *q = &r->q[i];
+	struct dns_target *t = r->of[i].target;
+	struct dns_view *v = r->of[i].view;
+	bool served = v->serves;
 	uint32_t ttl;
 
 	free(v->fault);
 	v->fault = dns_fault(q, t->set, c->superset);
-	v->serves = v->fault == NULL;
-	v->no_route = q->fate == DNS_NO_ROUTE;
 	v->silent = !dns_tells(q);
+	v->no_route = q->fate == DNS_NO_ROUTE;
+	if (!v->silent && c->anchors != NULL)
+		validate(q, t, r->of[i].ns, v);
+	v->serves = v->fault == NULL;
 	if (!v->silent && (ttl = dns_ttl(q->answer, q->name, q->type)) > t->ttl)
 		t->ttl = ttl;
+	v->last = dns_now();
+	if (v->since == 0 || v->serves != served)
+		v->since = v->last;
+}
+
+static void
+add(struct round *r, const struct dns_query *q, struct dns_target *t, struct dns_view *v,
+    struct dns_ns *ns)
+{
+	if ((r->n & (r->n - 1)) == 0) {		/* 0, or a power of 2 */
+		size_t room = r->n == 0 ? 1 : 2 * r->n;
+
+		r->q = xreallocarray(r->q, room, sizeof(*r->q));
+		r->of = xreallocarray(r->of, room, sizeof(*r->of));
+	}
+	r->q[r->n] = *q;
+	r->of[r->n].target = t;
+	r->of[r->n].view = v;
+	r->of[r->n++].ns = ns;
+}
+
+/* Who has not served a set yet, and can be asked. */
+static void
+add_sets(const struct dns_check *c, struct round *r)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct dns_target *t = &c->target[i];
+
+		for (size_t s = 0; t->zone != NULL && !t->served && s < t->zone->n; s++) {
+			struct dns_query q = {.name = t->place.target, .type = t->set->type,
+			    .server = t->zone->ns[s].addr, .dnssec = c->anchors != NULL};
+
+			if (!t->view[s].serves && !t->view[s].no_route)
+				add(r, &q, t, &t->view[s], &t->zone->ns[s]);
+		}
+	}
+	r->nset = r->n;
+}
+
+/* Every server that is asked for a set says by which keys it is signed. */
+static void
+add_keys(struct round *r)
+{
+	for (size_t i = 0; i < r->nset; i++) {
+		struct dns_ns *ns = r->of[i].ns;
+		struct dns_query q = {.name = r->of[i].target->zone->apex,
+		    .type = LDNS_RR_TYPE_DNSKEY, .server = ns->addr, .dnssec = true};
+
+		if (!ns->asked)
+			add(r, &q, r->of[i].target, NULL, ns);
+		ns->asked = true;
+	}
+}
+
+static void
+take_keys(struct round *r)
+{
+	for (size_t i = r->nset; i < r->n; i++) {
+		const struct dns_zone *z = r->of[i].target->zone;
+		struct dns_ns *ns = r->of[i].ns;
+
+		dns_keys_free(&ns->keys);
+		ns->asked = false;
+		if (dns_tells(&r->q[i]))
+			dns_keys_take(&ns->keys, z->apex, r->q[i].answer, z->trust);
+		else
+			ns->keys.why = xasprintf("its keys of '%s' cannot be had", z->apex);
+	}
 }
 
 bool
 dns_check_round(struct dns_check *c, int64_t until)
 {
-	struct {
-		struct dns_target *target;
-		struct dns_view *view;
-	} *of = NULL;
-	struct dns_query *q = NULL;
-	size_t n = 0, room = 0;
+	struct round r = {.n = 0};
 
 	locate(c, until);
-	for (size_t i = 0; i < c->n; i++) {
-		struct dns_target *t = &c->target[i];
-
-		if (t->zone == NULL || t->served)
-			continue;
-		room += t->zone->n;
-		q = xreallocarray(q, room, sizeof(*q));
-		of = xreallocarray(of, room, sizeof(*of));
-		for (size_t s = 0; s < t->zone->n; s++) {
-			if (t->view[s].serves || t->view[s].no_route)
-				continue;
-			q[n] = (struct dns_query){.name = t->place.target, .type = t->set->type,
-			    .server = t->zone->ns[s].addr};
-			of[n].target = t;
-			of[n++].view = &t->view[s];
-		}
-	}
-	dns_ask(q, n, until);
-	for (size_t i = 0; i < n; i++)
-		judge(c, &q[i], of[i].target, of[i].view);
-	dns_free(q, n);
-	free(of);
-	free(q);
+	add_sets(c, &r);
+	if (c->anchors != NULL)
+		add_keys(&r);
+	dns_ask(r.q, r.n, until);
+	take_keys(&r);
+	for (size_t i = 0; i < r.nset; i++)
+		judge(c, &r, i);
+	dns_free(r.q, r.n);
+	free(r.of);
+	free(r.q);
 	c->left = 0;
 	for (size_t i = 0; i < c->n; i++) {
 		struct dns_target *t = &c->target[i];
 
-		t->served = t->zone != NULL && all_serve(t);
+		t->served = t->zone != NULL && t->zone->why == NULL && all_serve(t);
 		c->left += !t->served;
 	}
 	return c->left == 0;
-}
-
-/* ---- and how it is told -------------------------------------------------------- */
-
-/* The lines of a fault, but for those that were the last to be said. */
-static void
-report_lines(const struct dns_ns *ns, const char *fault, char **said, size_t *n)
-{
-	const char *end;
-	char *line;
-
-	for (; fault != NULL; fault = *end == '\n' ? end + 1 : NULL) {
-		end = fault + strcspn(fault, "\n");
-		line = xasprintf("%.*s", (int)(end - fault), fault);
-		if (*said != NULL && strcmp(*said, line) == 0) {
-			free(line);
-			continue;
-		}
-		free(*said);
-		*said = line;
-		if (++*n <= REPORT_MAX)
-			complain("%s (%s) %s", ns->host, dns_addr_text(&ns->addr), line);
-	}
-}
-
-static void
-report_server(const struct dns_check *c, const struct dns_zone *z, size_t s)
-{
-	char *said = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->n; i++) {
-		const struct dns_target *t = &c->target[i];
-
-		if (t->zone == z && !t->served && !t->view[s].serves)
-			report_lines(&z->ns[s], t->view[s].fault, &said, &n);
-	}
-	if (n > REPORT_MAX)
-		complain("%s (%s) has %zu more faults", z->ns[s].host,
-		    dns_addr_text(&z->ns[s].addr), n - REPORT_MAX);
-	free(said);
-}
-
-/* What is to be said of the places of those that are served, or of the others. */
-static void
-report_places(const struct dns_check *c, bool served)
-{
-	const char *said = NULL;
-
-	for (size_t i = 0; i < c->n; i++) {
-		const char *why = c->target[i].why;
-
-		if (why == NULL || c->target[i].served != served)
-			continue;
-		if (said == NULL || strcmp(said, why) != 0)
-			complain("%s", why);
-		said = why;
-	}
-}
-
-void
-dns_check_report(const struct dns_check *c)
-{
-	report_places(c, false);
-	for (size_t i = 0; i < c->nzone; i++) {
-		if (c->zone[i]->why != NULL)
-			complain("%s", c->zone[i]->why);
-		for (size_t s = 0; s < c->zone[i]->n; s++)
-			report_server(c, c->zone[i], s);
-	}
-}
-
-/* Is there no way to that server? */
-static bool
-cut_off(const struct dns_check *c, const struct dns_zone *z, size_t s)
-{
-	for (size_t i = 0; i < c->n; i++)
-		if (c->target[i].zone == z && c->target[i].served && c->target[i].view[s].no_route)
-			return true;
-	return false;
-}
-
-void
-dns_check_notes(const struct dns_check *c)
-{
-	report_places(c, true);
-	for (size_t i = 0; i < c->nzone; i++)
-		for (size_t s = 0; s < c->zone[i]->n; s++)
-			if (cut_off(c, c->zone[i], s))
-				complain("%s (%s) does not count: it cannot be reached from here",
-				    c->zone[i]->ns[s].host,
-				    dns_addr_text(&c->zone[i]->ns[s].addr));
-}
-
-char *
-dns_check_why(const struct dns_check *c, size_t target)
-{
-	const struct dns_target *t = &c->target[target];
-	const struct dns_view *v, *worst = NULL;
-	const struct dns_ns *ns;
-	const char *why = t->why;
-
-	if (t->served)
-		return NULL;
-	/* A server that there is no way to counts if there is no other. */
-	for (size_t s = 0; t->zone != NULL && s < t->zone->n; s++) {
-		v = &t->view[s];
-		if (!v->serves && v->fault != NULL &&
-		    (worst == NULL || (worst->no_route && !v->no_route)))
-			worst = v;
-	}
-	if (worst != NULL) {
-		ns = &t->zone->ns[worst - t->view];
-		return xasprintf("%s (%s) %.*s", ns->host, dns_addr_text(&ns->addr),
-		    (int)strcspn(worst->fault, "\n"), worst->fault);
-	}
-	for (size_t i = 0; why == NULL && t->place.zone != NULL && i < c->nzone; i++)
-		if (strcmp(c->zone[i]->apex, t->place.zone) == 0)
-			why = c->zone[i]->why;
-	return why != NULL ? xstrdup(why) : xasprintf("'%s' was not asked for", t->set->owner);
-}
-
-char *
-dns_check_lag(const struct dns_check *c)
-{
-	const struct dns_ns *first = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->nzone; i++)
-		for (size_t s = 0; s < c->zone[i]->n; s++) {
-			bool lags = false;
-
-			for (size_t t = 0; t < c->n && !lags; t++)
-				lags = c->target[t].zone == c->zone[i] && !c->target[t].served &&
-				    !c->target[t].view[s].serves && !c->target[t].view[s].no_route;
-			if (lags && n++ == 0)
-				first = &c->zone[i]->ns[s];
-		}
-	if (n == 0)
-		return xstrdup("the primary");
-	if (n == 1)
-		return xasprintf("%s (%s)", first->host, dns_addr_text(&first->addr));
-	return xasprintf("%s (%s) and %zu more", first->host, dns_addr_text(&first->addr), n - 1);
 }
 
 void

@@ -15,6 +15,7 @@ enum {
 	FLAG_RD = 0x01,		/* of the third octet */
 	FLAG_TC = 0x02,
 	FLAG_AD = 0x20,		/* of the fourth one (RFC 6840, 5.7) */
+	FLAG_CD = 0x10,
 	EDNS_DO = 0x8000,	/* of the flags of the OPT record */
 	QR_OPCODE = 0xf8,
 	QR = 0x80
@@ -44,7 +45,7 @@ dns_compose(uint8_t out[DNS_ASK_MAX], const struct dns_query *q)
 	memset(out, 0, DNS_ASK_MAX);
 	memcpy(p, id, sizeof(id));
 	p[2] = q->recurse ? FLAG_RD : 0;
-	p[3] = q->secure ? FLAG_AD : 0;
+	p[3] = q->secure ? FLAG_AD : q->dnssec && q->recurse ? FLAG_CD : 0;
 	put16(p + 4, 1);	/* a question, */
 	put16(p + 10, 1);	/* and an additional record */
 	memcpy(p + HEADER, ldns_rdf_data(name), n);
@@ -55,7 +56,7 @@ dns_compose(uint8_t out[DNS_ASK_MAX], const struct dns_query *q)
 	p += TYPE_CLASS;
 	put16(p + 1, LDNS_RR_TYPE_OPT);	/* at the root */
 	put16(p + 3, UDP_SIZE);
-	put16(p + 7, q->secure ? EDNS_DO : 0);
+	put16(p + 7, q->secure || q->dnssec ? EDNS_DO : 0);
 	return HEADER + n + TYPE_CLASS + OPT;
 }
 
@@ -92,4 +93,16 @@ dns_rcode(const ldns_pkt *answer)
 		return t->name;
 	snprintf(text, sizeof(text), "RCODE%d", (int)ldns_pkt_get_rcode(answer));
 	return text;
+}
+
+bool
+dns_tells(const struct dns_query *q)
+{
+	ldns_pkt_rcode rcode;
+
+	if (q->fate != DNS_ANSWER)
+		return false;
+	rcode = ldns_pkt_get_rcode(q->answer);
+	return (rcode == LDNS_RCODE_NOERROR || rcode == LDNS_RCODE_NXDOMAIN) &&
+	    (q->recurse || ldns_pkt_aa(q->answer));
 }

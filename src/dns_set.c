@@ -188,6 +188,23 @@ dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr)
 	return false;
 }
 
+const ldns_rr *
+dns_first(const ldns_pkt *answer, const char *owner, ldns_rr_type type)
+{
+	size_t at = 0;
+
+	return next_at(answer, owner, type, &at);
+}
+
+uint32_t
+dns_serial(const ldns_rr *soa)
+{
+	enum { SERIAL = 2, SOA_FIELDS = 7 };
+
+	return ldns_rr_rd_count(soa) != SOA_FIELDS ? 0 :
+	    ldns_rdf2native_int32(ldns_rr_rdf(soa, SERIAL));
+}
+
 uint32_t
 dns_ttl(const ldns_pkt *answer, const char *owner, ldns_rr_type type)
 {

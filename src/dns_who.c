@@ -139,21 +139,23 @@ settle(struct dns_lookup *l, struct dns_query *q)
 {
 	ldns_pkt_rcode rcode;
 
+	if (dns_tells(q)) {
+		l->answer = q->answer;
+		l->recursed = q->recurse;
+		q->answer = NULL;
+		free(l->why);
+		l->why = NULL;
+		return;
+	}
 	if (q->fate != DNS_ANSWER) {
 		blame(l, q, q->why, "");
 		return;
 	}
 	rcode = ldns_pkt_get_rcode(q->answer);
-	if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN) {
+	if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN)
 		blame(l, q, "answers ", dns_rcode(q->answer));
-	} else if (!q->recurse && !ldns_pkt_aa(q->answer)) {
+	else
 		blame(l, q, "is not authoritative", "");
-	} else {
-		l->answer = q->answer;
-		q->answer = NULL;
-		free(l->why);
-		l->why = NULL;
-	}
 }
 
 void
@@ -172,7 +174,8 @@ dns_look(struct dns_lookup *l, size_t n, int64_t until)
 			if (l[i].answer != NULL || turn >= l[i].who->n)
 				continue;
 			q[m] = (struct dns_query){.name = l[i].name, .type = l[i].type,
-			    .server = l[i].who->server[turn], .recurse = l[i].who->recurse[turn]};
+			    .server = l[i].who->server[turn],
+			    .recurse = l[i].who->recurse[turn], .dnssec = l[i].dnssec};
 			of[m++] = i;
 		}
 		dns_ask(q, m, until);

@@ -60,7 +60,7 @@ add_addr(struct host *h, const struct dns_addr *a)
 		if (dns_addr_same(&z->ns[i].addr, a))
 			return;
 	z->ns = xreallocarray(z->ns, z->n + 1, sizeof(*z->ns));
-	z->ns[z->n++] = (struct dns_ns){xstrdup(h->name), *a};
+	z->ns[z->n++] = (struct dns_ns){.host = xstrdup(h->name), .addr = *a};
 }
 
 /* The addresses of an answer; how many. */
@@ -100,8 +100,10 @@ add_answer(struct host *h, const ldns_pkt *answer, ldns_rr_type type, long port)
 static void
 free_ns(struct dns_zone *z)
 {
-	for (size_t i = 0; i < z->n; i++)
+	for (size_t i = 0; i < z->n; i++) {
+		dns_keys_free(&z->ns[i].keys);
 		free(z->ns[i].host);
+	}
 	free(z->ns);
 	z->ns = NULL;
 	z->n = 0;
@@ -172,7 +174,7 @@ dns_zones(const struct site *site, struct dns_zone *z, size_t n, long port, int6
 	free(l);
 	find_addresses(site, hosts, nhosts, port, until);
 	for (size_t i = 0; i < n; i++)
-		if (z[i].why != NULL)
+		if (z[i].why != NULL && !z[i].some)
 			free_ns(&z[i]);
 	for (size_t i = 0; i < nhosts; i++)
 		free(hosts[i].name);

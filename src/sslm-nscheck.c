@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sslm-nscheck [-qsv] [-C dir] [-o file] [-p port] [-w seconds]\n"
+    "usage: sslm-nscheck [-qsv] [-C dir] [-k file] [-o file] [-p port] [-w seconds]\n"
     "       sslm-nscheck -h | -V\n";
 
 enum {
@@ -212,7 +212,8 @@ check(struct dns_check *c, const struct site *site, long wait)
 int
 main(int argc, char *argv[])
 {
-	const char *dir = NULL, *out = NULL;
+	const char *dir = NULL, *out = NULL, *keys = NULL;
+	struct dns_anchors anchors;
 	struct dns_check c = {.port = DNS_PORT};
 	struct dns_lines lines;
 	struct site site;
@@ -223,9 +224,10 @@ main(int argc, char *argv[])
 	int o, ret;
 
 	start();
-	while ((o = getopt(argc, argv, "C:ho:p:qsVvw:")) != -1)
+	while ((o = getopt(argc, argv, "C:hk:o:p:qsVvw:")) != -1)
 		switch (o) {
 		case 'C': dir = optarg; break;
+		case 'k': keys = optarg; break;
 		case 'o': out = optarg; break;
 		case 'p': c.port = num(optarg, 1, 65535, "-p"); break;
 		case 'q': quiet = true; break;
@@ -236,6 +238,11 @@ main(int argc, char *argv[])
 		}
 	if (optind < argc)
 		opt_other('?', usage);
+	if (keys != NULL) {	/* the path is one from here */
+		if (!dns_anchors_read(&anchors, keys))
+			finish(EX_USE);
+		c.anchors = &anchors;
+	}
 	have_site = dir != NULL || access(SITE_CONF, F_OK) == 0;
 	if (have_site)
 		site_load(&site, dir, NULL);
@@ -251,6 +258,8 @@ main(int argc, char *argv[])
 	if (out != NULL && !write_served(&c, &lines, out))
 		ret = EX_TEMP;
 	dns_check_free(&c);
+	if (keys != NULL)
+		dns_anchors_free(&anchors);
 	dns_lines_free(&lines);
 	if (have_site)
 		site_free(&site);
