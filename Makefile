@@ -17,8 +17,8 @@ LIBS-sslm-status    := -ljansson
 LIBS-sslm-jws       := -ljansson
 LIBS-sslm-acme      := -lcurl -ljansson
 LIBS-sslm-challenge := -lldns -ljansson
-LIBS-sslm-nscheck   := -lldns
 LIBS-sslm-dane      := -lldns
+LIBS-sslm-nscheck   := -lldns -ljansson
 LIBS-sslm-probe     := -lssl -lldns
 
 include mk/build.mk

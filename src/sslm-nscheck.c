@@ -1,50 +1,55 @@
 /* sslm-nscheck: does every authoritative server serve these records? */
-#include "dns.h"
+#include "nscheck.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sslm-nscheck [-qsv] [-C dir] [-k file] [-o file] [-p port] [-w seconds]\n"
+    "usage: sslm-nscheck [-jqsv] [-C dir] [-k file] [-o file] [-p port] [-w seconds]\n"
+    "                    [zone ...]\n"
     "       sslm-nscheck -h | -V\n";
 
 enum {
 	ONCE_MS = 60000,	/* for all questions, without -w */
 	LAST_MS = 1000,		/* for the last ones, when the time of -w is over */
+	PARENTS_MS = 10000,	/* for the zones above */
 	POLL_FIRST_MS = 50,	/* between two rounds, to begin with, */
 	POLL_LAST_MS = 10000,	/* and at most */
-	EXTRA_MS = 20000,	/* for all that public resolvers are waited for */
-	EXTRA_NS = 16,
 	WAIT_MAX = 86400,
+	ZONES_MAX = 1000,
 	DNS_PORT = 53
 };
 
 static bool quiet, verbose;
 
-static void
-pause_ms(int64_t ms)
-{
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-
-	if (ms > 0)
-		nanosleep(&t, NULL);
-}
+struct job {
+	struct dns_check c;
+	struct dns_lines lines;
+	bool begun;		/* c and lines are set */
+	struct apex *apex;	/* the zones that were named */
+	struct parent *parent;	/* of each of them */
+	size_t n;
+	char *text;		/* the lines of them all */
+	const struct site *site;
+	long wait;
+};
 
 /* ---- what is seen while it waits ------------------------------------------------ */
 
 /* On a terminal, in place; else a line each, with -v. */
 static void
-progress(const struct dns_check *c, int64_t began)
+progress(const struct job *j, int64_t began)
 {
 	bool tty = isatty(STDERR_FILENO);
+	const struct dns_check *c = &j->c;
 	char *lag;
 
 	if (quiet || !(tty || verbose))
 		return;
-	lag = dns_check_lag(c);
+	lag = j->begun && c->left == 0 ? xstrdup("the zones above") :
+	    j->begun ? dns_check_lag(c) : xstrdup("the primary");
 	fprintf(stderr, "%ssslm-nscheck: %llds: %zu of %zu sets wait for %s%s", tty ? "\r" : "",
 	    (long long)(dns_now() - began) / 1000, c->left, c->n, lag, tty ? "\033[K" : "\n");
 	free(lag);
@@ -57,18 +62,84 @@ progress_over(void)
 		fputs("\r\033[K", stderr);
 }
 
+/* ---- zones that are named ----------------------------------------------------------- */
+
+static void
+end_check(struct job *j)
+{
+	if (j->begun) {
+		dns_check_free(&j->c);
+		dns_lines_free(&j->lines);
+	}
+	j->begun = false;
+}
+
+/* Check what the zones are now; what was seen before counts if that is the same. */
+static bool
+refresh(struct job *j, int64_t until)
+{
+	struct words all = {NULL, 0};
+	bool ok = true;
+	char *text;
+
+	apex_find(j->site, j->apex, j->n, j->c.port, until);
+	for (size_t i = 0; i < j->n; i++) {
+		ok = ok && j->apex[i].why == NULL;
+		if (j->apex[i].lines != NULL)
+			words_add(&all, xstrdup(j->apex[i].lines));
+	}
+	text = words_join(&all, "", NULL);
+	words_free(&all);
+	if (j->begun && strcmp(text, j->text) == 0) {
+		free(text);
+		return ok;
+	}
+	end_check(j);
+	free(j->text);
+	j->text = text;
+	ok = dns_lines_read(&j->lines, xstrdup(text), "the records of the primary") && ok;
+	for (size_t i = 0; i < j->lines.nset; i++)
+		for (size_t a = 0; a < j->n; a++)
+			if (strcmp(j->lines.set[i].owner, j->apex[a].name) == 0)
+				j->lines.set[i].source = j->apex[a].source;
+	dns_check_begin(&j->c, &j->lines);
+	j->begun = true;
+	return ok;
+}
+
+/* Compare with the zones above, when there is nothing else to wait for. */
+static bool
+ask_parents(struct job *j, int64_t until)
+{
+	if (until > dns_now() + PARENTS_MS)
+		until = dns_now() + PARENTS_MS;
+	parents_free(j->parent, j->n);
+	return parents_ask(j->site, j->parent, j->n, &j->lines, j->c.port, until);
+}
+
 /* ---- the servers of the zones ----------------------------------------------------- */
+
+static bool
+one_round(struct job *j, int64_t until)
+{
+	bool ok = j->n == 0 || refresh(j, until);
+
+	ok = dns_check_round(&j->c, until) && ok;
+	if (j->n > 0 && (ok || j->wait == 0))
+		ok = ask_parents(j, until) && ok;
+	return ok;
+}
 
 /* Ask again and again, with growing pauses, what is missing still; true when nothing
  * is. */
 static bool
-wait_all(struct dns_check *c, int64_t began, long seconds)
+wait_all(struct job *j, int64_t began)
 {
-	int64_t end = began + seconds * 1000, step = POLL_FIRST_MS, now, until = end;
+	int64_t end = began + j->wait * 1000, step = POLL_FIRST_MS, now, until = end;
 	bool all;
 
-	while (!(all = dns_check_round(c, until)) && (now = dns_now()) < end) {
-		progress(c, began);
+	while (!(all = one_round(j, until)) && (now = dns_now()) < end) {
+		progress(j, began);
 		pause_ms(step < end - now ? step : end - now);
 		step = step * 3 / 2 < POLL_LAST_MS ? step * 3 / 2 : POLL_LAST_MS;
 		until = end > dns_now() + LAST_MS ? end : dns_now() + LAST_MS;
@@ -77,100 +148,9 @@ wait_all(struct dns_check *c, int64_t began, long seconds)
 	return all;
 }
 
-/* ---- public resolvers ---------------------------------------------------------------- */
-
-struct extra {
-	const char *name;
-	struct dns_addr addr;
-	char *fault;		/* what it said last that was wrong */
-	bool silent;
-};
-
-/* "host" or "host#port", as in the file. */
-static size_t
-find_extras(const struct site *site, struct extra *e)
-{
-	const struct toml *at = NULL;
-	const char *name, *mark;
-	size_t n = 0;
-	long port;
-	char *host;
-
-	while (n < EXTRA_NS && (name = conf_next(site->dns_xtra_ns, &at)) != NULL) {
-		mark = strchr(name, '#');
-		host = mark == NULL ? xstrdup(name) : xasprintf("%.*s", (int)(mark - name), name);
-		port = mark == NULL ? DNS_PORT : strtol(mark + 1, NULL, 10);
-		e[n] = (struct extra){.name = name};
-		if (port > 0 && port <= UINT16_MAX && dns_addr_find(&e[n].addr, 1, host, port) == 1)
-			n++;
-		else if (!quiet)
-			complain("the resolver '%s' has no address", name);
-		free(host);
-	}
-	return n;
-}
-
-/* Ask a resolver for all sets; does it serve them? */
-static void
-ask_extras(const struct dns_check *c, struct extra *e, size_t n, int64_t until)
-{
-	struct dns_query *q = xmalloc(n * c->n * sizeof(*q));
-	size_t m = 0;
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t t = 0; t < c->n; t++)
-			q[m++] = (struct dns_query){.name = c->target[t].place.target,
-			    .type = c->target[t].set->type, .server = e[i].addr, .recurse = true};
-	dns_ask(q, m, until);
-	for (size_t i = 0; i < n; i++) {
-		free(e[i].fault);
-		e[i].fault = NULL;
-		for (size_t t = 0; t < c->n && e[i].fault == NULL; t++) {
-			const struct dns_query *one = &q[i * c->n + t];
-
-			e[i].fault = dns_fault(one, c->target[t].set, c->superset);
-			e[i].silent = one->fate != DNS_ANSWER;
-		}
-	}
-	dns_free(q, m);
-	free(q);
-}
-
-/* Those that serve all, or do not answer, are not waited for. */
-static void
-wait_extras(const struct dns_check *c, const struct site *site, int64_t end)
-{
-	struct extra e[EXTRA_NS], swap;
-	size_t n = find_extras(site, e), all = n;
-	int64_t step = POLL_FIRST_MS;
-
-	if (end > dns_now() + EXTRA_MS)
-		end = dns_now() + EXTRA_MS;
-	while (n > 0 && dns_now() < end) {
-		ask_extras(c, e, n, end);
-		for (size_t i = n; i-- > 0;)
-			if (e[i].fault == NULL || e[i].silent) {
-				swap = e[--n];
-				e[n] = e[i];
-				e[i] = swap;
-			}
-		if (n > 0)
-			pause_ms(step < end - dns_now() ? step : end - dns_now());
-		step = step * 3 / 2 < POLL_LAST_MS ? step * 3 / 2 : POLL_LAST_MS;
-	}
-	for (size_t i = 0; i < all; i++) {
-		if (e[i].fault != NULL && !quiet)
-			complain("the resolver %s %.*s", e[i].name, (int)strcspn(e[i].fault, "\n"),
-			    e[i].fault);
-		free(e[i].fault);
-	}
-}
-
-/* ---- */
-
 /* The lines that all servers serve, as they were given. */
 static bool
-write_served(const struct dns_check *c, const struct dns_lines *l, const char *file)
+write_served(const struct job *j, const char *file)
 {
 	char *text;
 	size_t len;
@@ -179,9 +159,9 @@ write_served(const struct dns_check *c, const struct dns_lines *l, const char *f
 
 	if (f == NULL)
 		die(EX_TEMP, "out of memory");
-	for (size_t i = 0; i < l->n; i++)
-		if (c->target[l->line[i].set].served)
-			fprintf(f, "%s\n", l->line[i].text);
+	for (size_t i = 0; i < j->lines.n; i++)
+		if (j->c.target[j->lines.line[i].set].served)
+			fprintf(f, "%s\n", j->lines.line[i].text);
 	if (fclose(f) != 0)
 		die(EX_TEMP, "out of memory");
 	ok = out_file(file, 0644, text, len) != -1;
@@ -189,80 +169,127 @@ write_served(const struct dns_check *c, const struct dns_lines *l, const char *f
 	return ok;
 }
 
-/* The whole of it: EX_YES, EX_NO or EX_TEMP. */
-static int
-check(struct dns_check *c, const struct site *site, long wait)
+static void
+report(const struct job *j)
+{
+	const char *why;
+
+	for (size_t i = 0; i < j->n; i++)
+		if ((why = j->apex[i].why) != NULL)
+			complain("%s", why);
+	dns_check_report(&j->c);
+}
+
+/* The whole of it; is all as it has to be? */
+static bool
+check(struct job *j)
 {
 	int64_t began = dns_now();
-	bool all = wait > 0 ? wait_all(c, began, wait) : dns_check_round(c, began + ONCE_MS);
+	bool all = j->wait > 0 ? wait_all(j, began) : one_round(j, began + ONCE_MS);
 
-	if (!all) {
-		dns_check_report(c);
-		return wait > 0 ? EX_TEMP : EX_NO;
+	if (!all)
+		report(j);
+	else if (!quiet)
+		dns_check_notes(&j->c);
+	parents_report(j->parent, j->n, verbose);
+	if (all && j->wait > 0 && j->site != NULL && j->n == 0 && j->c.n > 0) {
+		extras_wait(&j->c, j->site, began + j->wait * 1000, quiet);
+		pause_ms(began + j->site->dns_check_delay * 1000 - dns_now());
 	}
-	if (!quiet)
-		dns_check_notes(c);
-	if (wait > 0 && site != NULL && c->n > 0) {
-		wait_extras(c, site, began + wait * 1000);
-		pause_ms(began + site->dns_check_delay * 1000 - dns_now());
+	return all;
+}
+
+/* ---- */
+
+static void
+take_zones(struct job *j, char *const names[], size_t n)
+{
+	if (n > ZONES_MAX)
+		die(EX_USE, "more than %d zones", ZONES_MAX);
+	j->n = n;
+	j->apex = xmalloc(n * sizeof(*j->apex));
+	j->parent = xmalloc(n * sizeof(*j->parent));
+	for (size_t i = 0; i < n; i++) {
+		if (!dns_plain(names[i]))
+			die(EX_USE, "'%s' is not the name of a zone", names[i]);
+		j->apex[i] = (struct apex){.name = dns_canon(names[i])};
+		j->parent[i] = (struct parent){.name = j->apex[i].name};
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(j->apex[k].name, j->apex[i].name) == 0)
+				die(EX_USE, "the zone '%s' is named twice", j->apex[i].name);
 	}
-	return EX_YES;
+}
+
+static void
+take_lines(struct job *j)
+{
+	size_t len;
+	char *text = slurp("-", &len);
+
+	if (text == NULL)
+		finish(EX_USE);
+	if (strlen(text) != len)
+		die(EX_USE, "standard input: has a NUL octet");
+	if (!dns_lines_read(&j->lines, text, "standard input"))
+		finish(EX_USE);
+	dns_check_begin(&j->c, &j->lines);
+	j->begun = true;
 }
 
 int
 main(int argc, char *argv[])
 {
 	const char *dir = NULL, *out = NULL, *keys = NULL;
+	struct job j = {.c.port = DNS_PORT};
 	struct dns_anchors anchors;
-	struct dns_check c = {.port = DNS_PORT};
-	struct dns_lines lines;
 	struct site site;
-	bool have_site;
-	long wait = 0;
-	size_t len;
-	char *text;
+	bool json = false, all;
 	int o, ret;
 
 	start();
-	while ((o = getopt(argc, argv, "C:hk:o:p:qsVvw:")) != -1)
+	while ((o = getopt(argc, argv, "C:hjk:o:p:qsVvw:")) != -1)
 		switch (o) {
 		case 'C': dir = optarg; break;
+		case 'j': json = true; break;
 		case 'k': keys = optarg; break;
 		case 'o': out = optarg; break;
-		case 'p': c.port = num(optarg, 1, 65535, "-p"); break;
+		case 'p': j.c.port = num(optarg, 1, 65535, "-p"); break;
 		case 'q': quiet = true; break;
-		case 's': c.superset = true; break;
+		case 's': j.c.superset = true; break;
 		case 'v': verbose = true; break;
-		case 'w': wait = num(optarg, 0, WAIT_MAX, "-w"); break;
+		case 'w': j.wait = num(optarg, 0, WAIT_MAX, "-w"); break;
 		default: opt_other(o, usage);
 		}
-	if (optind < argc)
-		opt_other('?', usage);
-	if (keys != NULL) {	/* the path is one from here */
+	if (dir != NULL || access(SITE_CONF, F_OK) == 0) {
+		site_load(&site, dir, NULL);
+		j.site = j.c.site = &site;
+	}
+	if (keys != NULL) {
 		if (!dns_anchors_read(&anchors, keys))
 			finish(EX_USE);
-		c.anchors = &anchors;
+		j.c.anchors = &anchors;
 	}
-	have_site = dir != NULL || access(SITE_CONF, F_OK) == 0;
-	if (have_site)
-		site_load(&site, dir, NULL);
-	if ((text = slurp("-", &len)) == NULL)
-		finish(EX_USE);
-	if (strlen(text) != len)
-		die(EX_USE, "standard input: has a NUL octet");
-	if (!dns_lines_read(&lines, text, "standard input"))
-		finish(EX_USE);
-	c.site = have_site ? &site : NULL;
-	dns_check_begin(&c, &lines);
-	ret = check(&c, c.site, wait);
-	if (out != NULL && !write_served(&c, &lines, out))
+	if (optind < argc)
+		take_zones(&j, argv + optind, (size_t)(argc - optind));
+	else
+		take_lines(&j);
+	all = check(&j);
+	ret = all ? EX_YES : j.wait > 0 ? EX_TEMP : EX_NO;
+	if (json)
+		json_print(&j.c, j.apex, j.parent, j.n, all);
+	if (out != NULL && !write_served(&j, out))
 		ret = EX_TEMP;
-	dns_check_free(&c);
+	end_check(&j);
+	parents_free(j.parent, j.n);
+	apex_free(j.apex, j.n);
+	free(j.parent);
+	free(j.apex);
+	free(j.text);
 	if (keys != NULL)
 		dns_anchors_free(&anchors);
-	dns_lines_free(&lines);
-	if (have_site)
+	if (j.site != NULL)
 		site_free(&site);
+	out_done();
 	if (ret != EX_YES)
 		finish(ret);
 	return EX_YES;
