@@ -332,6 +332,7 @@ void dns_check_begin(struct dns_check *c, const struct dns_lines *l);
  * what they lack.  True if everything is served. */
 bool dns_check_round(struct dns_check *c, int64_t until);
 
+/* Free what hangs on a check. */
 void dns_check_free(struct dns_check *c);
 
 /* What is wrong with what a server has answered about a set at owner, as lines that go

@@ -375,7 +375,9 @@ $(tail -1 z)" ]
 @test "wrong usage, and a site that is wrong or not there" {
 	run -2 sslm-nscheck -p 0 </dev/null
 	run -2 sslm-nscheck -w x </dev/null
-	run -2 sslm-nscheck word </dev/null
+	run -2 sslm-nscheck 'no zone' </dev/null
+	run -2 sslm-nscheck example.com Example.COM. </dev/null
+	run -2 sslm-nscheck -k nowhere </dev/null
 	run -2 sslm-nscheck -C nowhere </dev/null
 	conf 'clean_keep = "x"'
 	run -2 sslm-nscheck </dev/null

@@ -87,5 +87,5 @@ told() {
 	awk '/^\/\*|^ \*|\*\/$/ { c = 1; next }
 	    /^[a-z].*\(.*/ && !/^#/ { if (!c) { print NR ": " $0; bad = 1 } next }
 	    /^$/ { c = 0 }
-	    END { exit bad }' "$TOP"/src/{sslm,acme,cert,challenge,dane,deploy,dns,site}.h
+	    END { exit bad }' "$TOP"/src/*.h
 }
