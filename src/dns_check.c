@@ -311,7 +311,7 @@ add_keys(struct round *r)
 		    .type = LDNS_RR_TYPE_DNSKEY, .server = ns->addr, .dnssec = true};
 
 		if (!ns->asked)
-			add(r, &q, r->of[i].target, NULL, ns);
+			add(r, &q, r->of[i].target, r->of[i].view, ns);
 		ns->asked = true;
 	}
 }

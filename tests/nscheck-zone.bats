@@ -78,8 +78,8 @@ ns1.example.com. A ns2.example.com. A" ]
 	primaries example.com=127.0.0.2
 	serve first 127.0.0.2 9
 	serve second 127.0.0.3 7
-	run -75 sslm-nscheck -w 1 -p "$port" example.com
-	[[ $output =~ "is behind: serial 7, primary 9 (asked for "[1-3]" s)"$ ]]
+	run -75 sslm-nscheck -w 3 -p "$port" example.com
+	[[ $output =~ "is behind: serial 7, primary 9 (asked for "[1-9]" s)"$ ]]
 	sslm-nscheck -v -w 60 -p "$port" example.com 2>err 3>&- &
 	pid=$!
 	for _ in $(seq 200); do
@@ -234,7 +234,7 @@ is behind: serial 7, primary 9" ]
 	[[ ! $since > $after ]]
 	[ "$(jq -r '.named[0].parents[] | "\(.address) \(.told) \(.faults | length)"' json)" = "127.0.0.4 true 0" ]
 	printf '%s\n' 'x.example.com. 60 IN TXT "one"' 'x.example.com. TXT "t\233\\wo\""' >z
-	run -75 --separate-stderr sslm-nscheck -j -w 2 -p "$port" <z
+	run -75 --separate-stderr sslm-nscheck -j -w 3 -p "$port" <z
 	echo "$output" >json
 	[ "$(jq -r '.records[0].lines[1]' json)" = 'x.example.com. TXT "t\233\\wo\""' ]
 	[ "$(jq -r '.records[0] | "\(.owner) \(.type) \(.ttl) \(.served)"' json)" = "x.example.com TXT 60 false" ]
