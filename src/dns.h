@@ -172,7 +172,7 @@ void dns_keys_free(struct dns_keys *k);
 ldns_rr_list *dns_rrset(const ldns_rr_list *from, const ldns_rdf *owner, ldns_rr_type type);
 
 /* Does a signature in the list hold for the zone's records of that owner (canonical)
- * and type in there, of which there is one, now?  NULL if one does; *labels, unless
+ * and type in there now?  NULL if one does; *labels, unless
  * NULL, is what it says of the owner, fewer than that has if it was a wildcard.
  * Else what is wrong, which the caller frees. */
 char *dns_unsigned(const struct dns_keys *k, const char *zone, const ldns_rr_list *from,

@@ -384,8 +384,9 @@ gather(struct proof *p, const struct dns_keys *k, const ldns_pkt *answer, ldns_r
 		unsigned labels = 0;
 		char *why;
 
-		if (ldns_rr_get_type(rr) != type || (p->nsec3 ? !nsec3_usable(p, rr) :
-		    ldns_rr_rd_count(rr) != NSEC_FIELDS))
+		if (ldns_rr_get_type(rr) != type || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
+			continue;
+		if (p->nsec3 ? !nsec3_usable(p, rr) : ldns_rr_rd_count(rr) != NSEC_FIELDS)
 			continue;
 		seen++;
 		why = dns_unsigned(k, p->zone, from, ldns_rr_owner(rr), type, &labels);

@@ -194,6 +194,9 @@ dns_unsigned(const struct dns_keys *k, const char *zone, const ldns_rr_list *fro
 	bool good = false;
 	size_t tried = 0;
 
+	/* There may be none: of another class, say. */
+	if (ldns_rr_list_rr_count(set) == 0)
+		tried = SIGS_MAX;
 	for (size_t i = 0; i < ldns_rr_list_rr_count(sigs) && tried < SIGS_MAX && !good; i++) {
 		ldns_rr *sig = ldns_rr_list_rr(sigs, i);
 
