@@ -304,7 +304,7 @@ struct dns_target {		/* a set, and what is known of it */
 	struct dns_view {	/* for each of the zone's servers */
 		bool serves, no_route;
 		bool silent;	/* no answer that proves a record's absence: none at all (yet),
-				 * not authoritative, or neither NOERROR nor NXDOMAIN */
+				 * not authoritative, neither NOERROR nor NXDOMAIN, or bogus */
 		char *fault;	/* lines that go behind the server's name */
 		int64_t since, last;	/* dns_now() when it was first and last seen to serve,
 					 * or not to; 0: it was not asked */
