@@ -42,6 +42,23 @@ lines(const char *s)
 	return a;
 }
 
+/* The records that a fault says are lacking. */
+static json_t *
+lacks(const char *s)
+{
+	static const char word[] = "lacks: ";
+	json_t *a = json_array();
+	size_t n;
+
+	while (s != NULL && (s = strstr(s, word)) != NULL) {
+		s += sizeof(word) - 1;
+		n = strcspn(s, "\n");
+		json_array_append_new(a, plain(s, n));
+		s += n;
+	}
+	return a;
+}
+
 static json_t *
 rr_type(ldns_rr_type type)
 {
@@ -116,6 +133,7 @@ view(const struct dns_target *t, const struct dns_view *v)
 	json_object_set_new(o, "asked", moment(v->last));
 	json_object_set_new(o, "silent", json_boolean(v->silent));
 	json_object_set_new(o, "reachable", json_boolean(!v->no_route));
+	json_object_set_new(o, "lacks", lacks(v->fault));
 	json_object_set_new(o, "faults", lines(v->fault));
 	return o;
 }

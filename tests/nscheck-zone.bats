@@ -237,6 +237,7 @@ is behind: serial 7, primary 9" ]
 	run -75 --separate-stderr sslm-nscheck -j -w 3 -p "$port" <z
 	echo "$output" >json
 	[ "$(jq -r '.records[0].lines[1]' json)" = 'x.example.com. TXT "t\233\\wo\""' ]
+	[ "$(jq -r '.zones[0].servers[1].records[0].lacks[]' json)" = 'x.example.com. TXT "t\233\\wo\""' ]
 	[ "$(jq -r '.records[0] | "\(.owner) \(.type) \(.ttl) \(.served)"' json)" = "x.example.com TXT 60 false" ]
 	[ "$(jq -r '.zones[0].servers[0].records[0] | (.asked | fromdate) - (.since | fromdate) >= 1' json)" = true ]
 	run -0 --separate-stderr sslm-nscheck -j -p "$port" <<<'x.example.com. 60 IN TXT "one"'
