@@ -218,6 +218,26 @@ delv_ok() {
 	[[ $output == *"is not secure: the signature of 'example.com' DS is not right for the key"* ]]
 }
 
+@test "a signature of the same key in the name of another zone is none" {
+	primaries example.com=127.0.0.2
+	keys example.com
+	key=$(cat example.com.zsk)
+	for part in key private; do
+		sed 's/^example\.com/sub.example.com/' "$key.$part" >"Ksub.${key#K}.$part"
+	done
+	dns_zone sub.example.com '@ NS ns' 'a TXT "one"' >sub
+	ldns-signzone -o sub.example.com -f sub.signed sub "Ksub.${key#K}"
+	{ example | grep -v '^sub\|^ns.sub'; echo 'a.sub TXT "one"'; } | sign example.com good
+	both good good
+	run -0 sslm-nscheck -k "$(cat example.com.ksk).ds" -p "$port" <<<'a.sub.example.com. TXT "one"'
+	grep -v '^a.sub.*RRSIG	TXT' good >swapped
+	grep '^a.sub.*RRSIG	TXT' sub.signed >>swapped
+	both good swapped
+	run -1 sslm-nscheck -k "$(cat example.com.ksk).ds" -p "$port" <<<'a.sub.example.com. TXT "one"'
+	[ "$output" = "sslm-nscheck: ns2.example.com (127.0.0.3#$port) is bogus: the signature of \
+'a.sub.example.com' TXT is by another zone" ]
+}
+
 @test "-w waits until the zone is signed again" {
 	primaries example.com=127.0.0.2
 	keys example.com
