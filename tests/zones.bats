@@ -610,3 +610,18 @@ updates() {
 		dns_stop $s
 	done
 }
+
+@test "make install puts the examples where the manual says, and uninstall takes them away" {
+	m() { env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$TOP" -o all BIN="${SSLM_BIN#"$TOP"/}" \
+	    DESTDIR="$PWD/inst" PREFIX=/usr/local "$@"; }
+	m install
+	there=inst$(sed -n 's|^.Pa \(/.*/examples/zones\) .$|\1|p' "$TOP/doc/sslm-zones.7")
+	diff -r "$TOP/doc/examples/zones" "$there"
+	for s in bind knot nsd; do
+		run -2 "$there/resign-$s"
+		[[ $output == usage:* ]]
+	done
+	m uninstall
+	[ ! -e "$there" ]
+	[ ! -e inst/usr/local/share/man/man7/sslm-zones.7 ]
+}
