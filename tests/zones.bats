@@ -84,7 +84,7 @@ up_nsd() {
 eventually() {
 	local _
 	for _ in {1..200}; do
-		! "$@" >/dev/null 2>&1 || return 0
+		if "$@" >/dev/null 2>&1; then return 0; fi
 		sleep 0.05
 	done
 	"$@"
