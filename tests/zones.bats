@@ -466,7 +466,7 @@ assert 0 < got < 2**32 and 0 < (got - was) % 2**32 < 2**31' "$was" "$(next "$was
 	done
 }
 
-@test "sslm-dnspush runs it, and sslm-nscheck finds what it has published" {
+@test "sslm-dnspush runs it, and keeps a zone that failed for the next run" {
 	up knot
 	mkdir -p conf.d certs
 	printf '%s\n' '[dns]' "restart_cmd = '$PWD/root/etc/zones/resign-knot'" >conf.d/ssl-mgr.conf
