@@ -109,6 +109,12 @@ acme_account_path(const struct acme *a)
 	return xasprintf("%s/account.json", a->dir);
 }
 
+char *
+acme_next_path(const struct acme *a)
+{
+	return xasprintf("%s/next.pem", a->dir);
+}
+
 void
 acme_read_account(struct acme *a)
 {
@@ -134,16 +140,20 @@ acme_read_account(struct acme *a)
 }
 
 void
-acme_use_account(struct acme *a)
+acme_use_account(struct acme *a, bool new_key)
 {
-	char *key = acme_key_path(a);
+	char *key = acme_key_path(a), *next = acme_next_path(a);
 
 	acme_read_account(a);
 	if (a->leaving)
 		die(EX_USE, "the account at '%s' was being deactivated: sslm-acme account -d "
 		    "-c '%s' brings that to its end", a->ca->name, a->ca->name);
+	if (!new_key && access(next, F_OK) == 0)
+		complain("warning: the account at '%s' was being given another key: sslm-acme "
+		    "account -k -c '%s' brings that to its end", a->ca->name, a->ca->name);
 	a->jws = jws_open(key, '\0', NULL);
 	free(key);
+	free(next);
 }
 
 /* ---- nonces ----------------------------------------------------------------- */

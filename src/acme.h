@@ -172,10 +172,12 @@ void acme_close(struct acme *a);
 /* The paths of the account's files; the caller frees. */
 char *acme_key_path(const struct acme *a);
 char *acme_account_path(const struct acme *a);
+char *acme_next_path(const struct acme *a);
 
 /* Take the account from its files and start the signer; die(EX_USE) if there is
- * none, or if it is about to be deactivated. */
-void acme_use_account(struct acme *a);
+ * none, or if it is about to be deactivated.  If its key is about to be changed, by
+ * somebody else than the caller: a warning. */
+void acme_use_account(struct acme *a, bool new_key);
 
 /* Just read account.json. */
 void acme_read_account(struct acme *a);

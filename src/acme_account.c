@@ -120,7 +120,7 @@ create(struct acme *a, const char *import)
 	if (import != NULL || access(path, F_OK) == -1)
 		lock_dir(a);
 	if (import == NULL && access(path, F_OK) == 0) {
-		acme_use_account(a);
+		acme_use_account(a, false);
 		goto out;
 	}
 	if (import != NULL) {
@@ -232,12 +232,12 @@ known_by(struct acme *a, const char *key)
 static int
 roll_key(struct acme *a)
 {
-	char *key = acme_key_path(a), *next = xasprintf("%s/next.pem", a->dir);
+	char *key = acme_key_path(a), *next = acme_next_path(a);
 	bool had = access(next, F_OK) == 0;
 	struct acme_req r;
 	int ret = EX_YES;
 
-	acme_use_account(a);
+	acme_use_account(a, true);
 	if (!had)
 		new_key(next);
 	if (!change_key(a, key, next, &r)) {
@@ -279,7 +279,7 @@ show(struct acme *a)
 	char *thumbprint, *text;
 	int ret = EX_YES;
 
-	acme_use_account(a);
+	acme_use_account(a, false);
 	r.url = a->account;
 	acme_post(a, &r, 1);
 	if (r.h.status == 200 && (status = json_str(r.json, "status")) != NULL) {

@@ -370,7 +370,7 @@ step_finish(const struct step_options *opt)
 	if (order_done(o.set))
 		return EX_YES;
 	acme_open(&a, opt, o.names);
-	acme_use_account(&a);
+	acme_use_account(&a, false);
 	if (!order_read(&o, &a))
 		die(EX_PERM, "%s: there is no order for this request: sslm-acme order makes one",
 		    o.set);

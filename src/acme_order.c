@@ -407,7 +407,7 @@ step_order(const struct step_options *opt)
 	if (access(o.path[ORDER_FILE], F_OK) == -1)
 		failure_wait(&o, &f);
 	acme_open(&a, opt, o.names);
-	acme_use_account(&a);
+	acme_use_account(&a, false);
 	a.want = o.names;
 	if (!resume(&a, &o)) {
 		failure_wait(&o, &f);

@@ -57,7 +57,7 @@ step_revoke(const struct step_options *opt)
 	if (opt->key != NULL)
 		a.jws = jws_open(opt->key, '\0', NULL);
 	else
-		acme_use_account(&a);
+		acme_use_account(&a, false);
 	r = (struct acme_req){.url = acme_need(&a, "revokeCert"), .payload = text,
 	    .with_key = opt->key != NULL};
 	acme_post(&a, &r, 1);

@@ -146,6 +146,31 @@ judged() {
 	judged DNS:a.example.com
 }
 
+@test "killed at any word to the CA, a finish goes on with the order and loses no certificate" {
+	traceable
+	sslm-acme account -q -c pebble
+	kills=0
+	for name in sendto write; do
+		for ((n = 1; n < 60; n++)); do
+			rm -rf set
+			request a.example.com
+			sslm-acme order -c pebble set >challenges
+			meet challenges
+			orders=$(ca_orders) issued=$(ca_issued || :)
+			run strace -o trace -e trace=$name -e inject=$name:signal=KILL:when=$n sslm-acme finish -c pebble set
+			[ "$status" != 0 ] || break
+			kills=$((kills + 1))
+			sslm-acme order -q -c pebble set
+			sslm-acme finish -c pebble set
+			judged DNS:a.example.com
+			[ "$(ca_orders)" = "$orders" ]
+			[ "$(ca_issued)" = $((issued + 1)) ]
+		done
+	done
+	echo "$kills kills"
+	[ $kills -gt 10 ]
+}
+
 @test "a name that is not validated: what the CA says, and no other try too soon" {
 	sslm-acme account -q -c pebble
 	request good.example.com bad.example.com
@@ -173,6 +198,27 @@ judged() {
 	issue
 	judged DNS:good.example.com
 	[ ! -e set/failed ]
+}
+
+@test "the CA is told how to reach us, in words that are fit for it" {
+	sed -i "s/ca_validation/ca_email = 'hostmaster@example.com'\n    &/" conf.d/ca-info.conf
+	sslm-acme account -q -c pebble
+	run -0 sslm-acme account -s -c pebble
+	[[ $output == *mailto:hostmaster@example.com* ]]
+}
+
+@test "a CA that is far away: the round trips do not grow with the names" {
+	port=$((RANDOM % 900 + 62000))
+	lab_serve far "$port" python3 "$TOP/tests/far_away.py" "$LAB_IP:$port" "$LAB_IP:$ACME_PORT" 0.1 "$PWD/lines"
+	sed -i "s|ca_url = .*|ca_url = 'https://$LAB_IP:$port/dir'|; s/http-01/dns-01/" conf.d/ca-info.conf
+	sslm-acme account -q -c pebble
+	# shellcheck disable=SC2046
+	request $(seq -f 'n%g.example.com' 60)
+	SECONDS=0
+	issue
+	# 13 or so of 0.2 s each; one behind the other they would be 130.
+	[ "$SECONDS" -lt 13 ]
+	[ "$(wc -l <lines)" -le 3 ]
 }
 
 @test "a damaged or absurd memory of failures hinders nothing for ever" {
@@ -222,6 +268,8 @@ judged() {
 	# Killed after the CA took it: the new key is the one beside.
 	mv "$key" "$(account)/next.pem"
 	cp old.pem "$key"
+	run -1 sslm-acme account -s -c pebble
+	[[ $output == *"being given another key: sslm-acme account -k -c 'pebble' brings that to its end"* ]]
 	run -0 sslm-acme account -k -c pebble
 	run -0 sslm-acme account -s -c pebble
 	# Killed before: the CA does not know it yet.
