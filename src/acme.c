@@ -288,7 +288,7 @@ take_answer(struct acme *a, struct acme_req *r)
 	if (is_object(r->h.body))
 		r->json = json_loadb(r->h.body, r->h.len, JSON_REJECT_DUPLICATES, NULL);
 	wait = again_in(a, r);
-	if (wait == -1 && r->h.status == 0)
+	if (wait == -1 && r->h.status == 0 && !r->spare)
 		die(r->h.wrong ? EX_PERM : EX_TEMP, "%s: %s", r->url, r->h.why);
 	r->done = wait == -1;
 	r->not_before = now_ms() + wait;

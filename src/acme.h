@@ -150,6 +150,7 @@ struct acme_req {
 	const char *accept;	/* as in struct http_req */
 	bool with_key;		/* signed with the key itself, not as the account */
 	bool once;		/* not repeated if its answer is lost */
+	bool spare;		/* we can do without an answer: h.status 0 */
 	void (*before)(void *arg);	/* if set, called before it is sent */
 	void *arg;
 	/* the answer, with the members of an HTTP answer in h */

@@ -73,10 +73,27 @@ answer(struct acme *a, const struct order *o)
 	return why;
 }
 
+/* Is an authorization pending, and the CA at work on none of its challenges? */
+static bool
+is_idle(const json_t *authorization)
+{
+	const json_t *c;
+	const char *status = json_str(authorization, "status");
+	size_t i;
+
+	if (status == NULL || strcmp(status, "pending") != 0)
+		return false;
+	json_array_foreach(json_object_get(authorization, "challenges"), i, c)
+		if ((status = json_str(c, "status")) != NULL && strcmp(status, "processing") == 0)
+			return false;
+	return true;
+}
+
 /* The reason that an authorization of the order is not valid, for each that is not;
- * the first of these, which the caller frees, or NULL if there are none. */
+ * the first of these, which the caller frees, or NULL if there are none.  *idle: one
+ * waits, and not for the CA. */
 static char *
-complain_of_invalid(struct acme *a, const struct order *o)
+complain_of_invalid(struct acme *a, const struct order *o, bool *idle)
 {
 	const json_t *list = json_object_get(o->file, "challenges"), *v, *c;
 	size_t i, j, n = json_array_size(list);
@@ -87,7 +104,9 @@ complain_of_invalid(struct acme *a, const struct order *o)
 	json_array_foreach(list, i, v)
 		r[i] = (struct acme_req){.url = json_str(v, "authorization")};
 	acme_post(a, r, n);
+	*idle = false;
 	json_array_foreach(list, i, v) {
+		*idle = *idle || is_idle(r[i].json);
 		status = json_str(r[i].json, "status");
 		if (status != NULL && strcmp(status, "pending") != 0 && strcmp(status, "valid") != 0) {
 			text = NULL;
@@ -113,7 +132,8 @@ invalid(struct acme *a, struct order *o, const struct acme_req *r)
 {
 	const json_t *error = json_object_get(r->json, "error");
 	char *text = r->h.status == 200 ? problem_text(error) : problem_of(r);
-	char *why = complain_of_invalid(a, o);
+	bool idle;
+	char *why = complain_of_invalid(a, o, &idle);
 
 	if (why == NULL)	/* else it says the same */
 		complain("%s: the order is invalid: %s", o->set, text);
@@ -152,6 +172,7 @@ wait_while(struct acme *a, struct order *o, enum state old, struct acme_req *r, 
 	time_t begin = time(NULL), closer = begin + LOOK_CLOSER;
 	unsigned pauses = 0;
 	char *invalid_name;
+	bool idle, doubt = why != NULL;
 	enum state s;
 	long retry = r->h.retry_after;
 
@@ -167,12 +188,15 @@ wait_while(struct acme *a, struct order *o, enum state old, struct acme_req *r, 
 		if (s != old)
 			return s;
 		retry = r->h.retry_after;
-		if (old != PENDING || (why == NULL && time(NULL) < closer))
+		if (old != PENDING || (time(NULL) < closer && (!doubt || pauses <= 5)))
 			continue;
+		doubt = false;
 		/* A CA may leave the order as it is when a name is lost. */
-		if ((invalid_name = complain_of_invalid(a, o)) != NULL)
+		if ((invalid_name = complain_of_invalid(a, o, &idle)) != NULL)
 			lost(o, invalid_name, EX_PERM);
-		if (why != NULL && pauses > 5) {
+		/* An answer that was refused because the CA has it from a run that was
+		 * killed does not count. */
+		if (why != NULL && idle) {
 			complain("%s: %s", o->set, why);
 			lost(o, why, EX_PERM);
 		}
@@ -273,7 +297,8 @@ preferred(struct acme *a, const struct acme_req *first)
 
 	for (size_t i = 0; i < first->h.nalternate; i++)
 		if (url_ok(first->h.alternate[i]))
-			r[n++] = (struct acme_req){.url = first->h.alternate[i], .accept = PEM_CHAIN};
+			r[n++] = (struct acme_req){.url = first->h.alternate[i], .accept = PEM_CHAIN,
+			    .spare = true};
 	acme_post(a, r, n);
 	for (size_t i = 0; i < n; i++) {
 		one = chain == NULL && r[i].h.status == 200 ? chain_in(&r[i]) : NULL;

@@ -60,8 +60,8 @@ keep(const struct order *o, const struct failure *f)
 	char when[STAMP_SIZE], before[STAMP_SIZE], *path = file_of(o), *line, *asked, *text;
 
 	stamp(when, f->until);
-	stamp(before, f->before > 0 ? f->before : 0);
-	asked = f->asked ? xasprintf("asked %s\n", before) : xstrdup("");
+	stamp(before, f->before);
+	asked = f->asked ? xasprintf("asked %s\n", f->before > 0 ? before : "-") : xstrdup("");
 	line = text_safe(f->why, strlen(f->why), "");
 	text = xasprintf("count %ld\nuntil %s\n%scsr %s\nwhy %s\n", f->count, when, asked,
 	    o->csr_hash, line);

@@ -428,6 +428,7 @@ teardown_file() { load acme; lab_stop; }
 		0 done alternates:http | No Such Root
 		0 done alternates:html | No Such Root
 		0 done alternates:self | No Such Root
+		0 done alternates:host | No Such Root
 	END
 }
 
@@ -603,6 +604,27 @@ count() {
 	[ "$(asked)" = 3 ]
 	run -0 sslm-acme finish -c liar $set
 	[ ! -e $set/failed ]
+}
+
+@test "a CA that is at work for a run that was killed is waited for by the next" {
+	set=certs/example.com/web/next line=killed faults='one-answer polls:24'
+	mkdir site
+	cd site
+	lie_site
+	sslm-acme account -q -c liar
+	for again in '' order; do
+		sslm-acme order -q -c liar $set
+		sslm-acme finish -c liar $set &
+		until [ "$(grep -c /challenge/ "$ACME_LOG")" -ge 2 ]; do sleep 0.02; done
+		kill -9 $!
+		wait $! || :
+		[ -z "$again" ] || run -0 sslm-acme order -q -c liar $set
+		run -0 sslm-acme finish -c liar $set
+		[ -z "$output" ]
+		[ "$(asked)" = 1 ]
+		rm $set/cert.pem $set/order.json
+		: >"$ACME_LOG"
+	done
 }
 
 @test "an account that the CA does not deactivate stays one" {

@@ -414,6 +414,20 @@ def authzs(f, req, order):
 
 
 @fault("order", "new-order")
+def polls(f, req, order):
+    """So many looks until a challenge is decided."""
+    for a in order["authzs"]:
+        a["polls"] = int(f.arg)
+
+
+@fault("before", "challenge")
+def one_answer(f, req, _):
+    """A challenge that is being looked at takes no second answer."""
+    authz = f.ca.find(f.ca.authzs, req)
+    return problem("malformed", "only status pending") if authz["asked"] else None
+
+
+@fault("order", "new-order")
 def reused(f, req, order):
     """All authorizations are valid already."""
     for a in order["authzs"]:
