@@ -60,8 +60,10 @@ if [ -L certs/.lock ] || { [ -e certs/.lock ] && [ ! -f certs/.lock ]; }; then \
 	echo "sslm: 'certs/.lock' is not a regular file" >&2; exit 75; \
 fi; \
 if [ -z "$${SSLM_LOCKED-}" ]; then \
-	fd=9; case "$${MAKEFLAGS-} " in *=9,*|*=[0-9]*,9\ *) fd=7 ;; esac; \
-	eval "exec $$fd>>certs/.lock"; \
+	case "$${MAKEFLAGS-} " in \
+	*=9,*|*=[0-9]*,9\ *) fd=7; exec 7>>certs/.lock ;; \
+	*) fd=9; exec 9>>certs/.lock ;; \
+	esac; \
 	flock $(if $(WAIT),,-n) $$fd || { \
 		echo "sslm: another run is at work on this site" >&2; exit 75; }; \
 fi

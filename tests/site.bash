@@ -64,8 +64,8 @@ export CHANGES=rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkd
 # input, in the words of a shell that has the number in n, the program in p and an
 # option for strace in f, and becomes the program.
 stand_ins() {
-	local p do
-	do=$(cat)
+	local p what
+	what=$(cat)
 	mkdir -p deadly
 	rm -f deadly/* calls.*
 	echo 0 >deadly.n
@@ -78,7 +78,7 @@ stand_ins() {
 		p='$p' f=
 		# With the programs that this one starts itself; not with a restart_cmd.
 		case \$p in *acme) f=-f ;; esac
-		$do
+		$what
 		exec "\$p" "\$@"
 		END
 		chmod +x "deadly/${p##*/}"
