@@ -401,6 +401,9 @@ lines() {
 	wants mail-ec "[[25, 'tcp', 3, 1, 1]]" 60
 	make_next mail-ec
 	grep -q '^_25._tcp.mx1.example.com. 60 ' zones/tlsa.example.com
+	# The servers have forgotten it, and caches have not.
+	until_served 127.0.0.11 _25._tcp.mx1.example.com "$(next mail-ec)"
+	until_served 127.0.0.12 _25._tcp.mx1.example.com "$(next mail-ec)"
 	sslm-dane -e -p "$port" -w 10
 	seen_ago 14390
 	run -75 sslm-roll -m 0 example.com:mail-ec
