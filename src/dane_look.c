@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	ONCE_MS = 30000,	/* for one look */
@@ -22,6 +23,16 @@ struct pending {
 	bool published;		/* all that is needed is in the zone's file */
 };
 
+static bool
+whole(const char *dir)
+{
+	char *path = xasprintf("%s/next/%s", dir, set_name[SET_BUNDLE]);
+	bool yes = access(path, F_OK) == 0;
+
+	free(path);
+	return yes;
+}
+
 /* The services that wait; the records at their owners are added to all. */
 static struct pending *
 find(const struct site *site, size_t *n, struct tlsas *all)
@@ -31,15 +42,14 @@ find(const struct site *site, size_t *n, struct tlsas *all)
 	*n = 0;
 	for (size_t i = 0; i < site->n; i++) {
 		struct pending one = {.id = &site->id[i], .dir = service_dir(&site->id[i])};
-		char *path = tlsa_group_path(site->id[i].group);
 		struct tlsas zone = {0};
+		char *path;
 
-		if (next_state(one.dir) != NEXT_WHOLE || !dane_needed(one.id, &one.needed) ||
-		    one.needed.n == 0) {
+		if (!whole(one.dir) || !dane_needed(one.id, &one.needed) || one.needed.n == 0) {
 			free(one.dir);
-			free(path);
 			continue;
 		}
+		path = tlsa_group_path(one.id->group);
 		tlsas_load(&zone, path, NULL);
 		one.published = true;
 		for (size_t k = 0; k < one.needed.n; k++)

@@ -194,16 +194,16 @@ clear(const char *dir)
 }
 
 static int
-take(const struct site *site, struct dane_member *m, struct dane_mx *mx)
+take(const struct site *site, struct dane_member *m, struct dane_mx *mx, bool published)
 {
 	char *path = xasprintf("conf.d/%s/%s", m->id.group, m->id.service);
 	struct service s;
 	int ret;
 
-	if (!there(m->dir, "curr/.") && !there(m->dir, "next/.")) {
+	if (!mentions(path)) {
+		ret = published ? clear(m->dir) : EX_YES;
+	} else if (!there(m->dir, "curr/.") && !there(m->dir, "next/.")) {
 		ret = EX_YES;
-	} else if (!mentions(path)) {
-		ret = clear(m->dir);
 	} else if (!service_load(&s, site, &m->id)) {
 		ret = EX_USE;
 	} else {
@@ -231,7 +231,8 @@ int
 dane_members(const struct site *site, const char *group, struct dane_member **members, size_t *n)
 {
 	struct dane_mx mx = {.site = site, .group = group};
-	char *dir = xasprintf("certs/%s", group);
+	char *dir = xasprintf("certs/%s", group), *path = tlsa_group_path(group);
+	bool published = access(path, F_OK) == 0;
 	struct dirent **entry;
 	int found = scandir(dir, &entry, named, alphasort), one, ret = EX_YES;
 
@@ -245,7 +246,7 @@ dane_members(const struct site *site, const char *group, struct dane_member **me
 		struct dane_member m = {.id = {xstrdup(group), xstrdup(entry[i]->d_name)}};
 
 		m.dir = service_dir(&m.id);
-		if ((one = take(site, &m, &mx)) != EX_YES)
+		if ((one = take(site, &m, &mx, published)) != EX_YES)
 			ret = one;
 		*members = xreallocarray(*members, *n + 1, sizeof(**members));
 		(*members)[(*n)++] = m;
@@ -254,6 +255,7 @@ dane_members(const struct site *site, const char *group, struct dane_member **me
 	if (found != -1)
 		free(entry);
 	words_free(&mx.hosts);
+	free(path);
 	free(dir);
 	return ret;
 }
