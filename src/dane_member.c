@@ -184,7 +184,7 @@ clear(const char *dir)
 	for (int i = 0; i < 2; i++) {
 		char *path = xasprintf("%s/%s/tlsa.rr", dir, links[i]);
 
-		if (unlink(path) == -1 && errno != ENOENT) {
+		if (unlink(path) == -1 && errno != ENOENT && errno != ENOTDIR) {
 			complain("cannot remove '%s':", path);
 			ret = EX_TEMP;
 		}
@@ -224,7 +224,7 @@ take(const struct site *site, struct dane_member *m, struct dane_mx *mx, bool pu
 static int
 named(const struct dirent *e)
 {
-	return name_safe(e->d_name);
+	return e->d_type != DT_REG && name_safe(e->d_name);
 }
 
 int
