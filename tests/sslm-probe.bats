@@ -600,6 +600,29 @@ resolver() {
 	[[ $stderr == *"names no resolver on this machine"* ]]
 }
 
+@test "make probe asks the servers of all services with TLSA records in use" {
+	load site
+	site
+	run -0 m probe
+	[ "$output" = "no service has TLSA records in use" ]
+	zone 'mx A 127.0.0.2'
+	leaf ec "$EC"
+	leaf other "$EC"
+	hostile_tls s "$PORT" 127.0.0.2=smtp
+	mkdir -p certs/example.com/mail-ec/curr
+	tlsa "_$PORT._tcp.$HOST." ec.pem 3 1 1 >certs/example.com/mail-ec/curr/tlsa.rr
+	{ printf ';; a comment\n'; cat certs/example.com/mail-ec/curr/tlsa.rr; } >certs/example.com/tlsa.example.com
+	flags="-x smtp -r 127.0.0.1#$DNS"
+	run -0 --separate-stderr m probe PROBE_FLAGS="$flags"
+	[[ $output == "mx.example.com:$PORT 127.0.0.2 "*", DANE 3 1 1: ok" ]]
+	[ -z "$stderr" ]
+	tlsa "_$PORT._tcp.$HOST." other.pem 3 1 1 >certs/example.com/tlsa.example.com
+	run -2 --separate-stderr m probe PROBE_FLAGS="$flags"
+	[[ $stderr == *"it fits none of the TLSA records"* ]]
+	run -0 m probe SERVICES=ca
+	[ "$output" = "no service has TLSA records in use" ]
+}
+
 @test "what is wrong in a command line" {
 	run -2 sslm-probe
 	run -2 sslm-probe -d
