@@ -62,7 +62,7 @@ enum talk_state talk_put(struct talk *t, const char *p, size_t n);
 
 enum { PROBE_ADDRS = 16 };	/* of a host */
 
-struct tlsa {
+struct probe_tlsa {
 	uint8_t usage, selector, match;
 	const uint8_t *data;	/* as long as what it was read from */
 	size_t len;
@@ -77,7 +77,7 @@ struct probe_host {
 	struct dns_addr addr[PROBE_ADDRS];
 	size_t naddr;
 	bool dane;		/* it has to fit one of these: */
-	struct tlsa *tlsa;
+	struct probe_tlsa *tlsa;
 	size_t ntlsa;
 	ldns_pkt *answer;	/* where they are from, or NULL */
 	int status;		/* what has come of it: EX_YES, EX_NO or EX_TEMP */

@@ -35,7 +35,7 @@ add(struct probe_host *h, const ldns_rr *rr)
 	for (size_t i = 0; i < TLSA_PARTS; i++)
 		rd[i] = ldns_rr_rdf(rr, i);
 	h->tlsa = xreallocarray(h->tlsa, h->ntlsa + 1, sizeof(*h->tlsa));
-	h->tlsa[h->ntlsa++] = (struct tlsa){ldns_rdf2native_int8(rd[0]),
+	h->tlsa[h->ntlsa++] = (struct probe_tlsa){ldns_rdf2native_int8(rd[0]),
 	    ldns_rdf2native_int8(rd[1]), ldns_rdf2native_int8(rd[2]), ldns_rdf_data(rd[3]),
 	    ldns_rdf_size(rd[3])};
 }
@@ -191,7 +191,7 @@ probe_tlsa_use(SSL *ssl, const struct probe_host *h, const char **why)
 		die(EX_TEMP, "out of memory");
 	SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
 	for (size_t i = 0; i < h->ntlsa; i++) {
-		const struct tlsa *t = &h->tlsa[i];
+		const struct probe_tlsa *t = &h->tlsa[i];
 
 		if (is_mx(h) && t->usage < LDNS_TLSA_USAGE_DANE_TA)
 			continue;
