@@ -526,7 +526,7 @@ noted() {
 	far_near mail
 	deploy_site '[smtp]' 'servers = ["mail", "localhost"]' "restart_cmd = '$reload smtp'"
 	mkdir used
-	printf '#!/bin/sh\ncd "%s"\nbasename "$(readlink "p/prod/%s/curr")" >"used/$(cat p/name)"\n' "$PWD" $mail >"$reload"
+	printf '#!/bin/sh\ncd "%s"\nbasename "$(readlink "p/prod/%s/curr")" >"used/new.$$" && mv "used/new.$$" "used/$(cat p/name)"\n' "$PWD" $mail >"$reload"
 	prod $mail $G1
 	sslm-deploy -q
 	prod $mail $G2 next
@@ -546,7 +546,7 @@ noted() {
 			[ $status = 137 ]
 			points=$((points + 1))
 			# What it has started ends without it.
-			while pgrep -f "$PWD/p/prod" >/dev/null; do sleep 0.02; done
+			while pgrep -f "$PWD/p|$reload" >/dev/null; do sleep 0.02; done
 			noted
 			(cd far/mail/prod/$mail/curr && [ "$(openssl pkey -in privkey.pem -pubout)" = "$(openssl x509 -in cert.pem -noout -pubkey)" ])
 			run -0 sslm-deploy
