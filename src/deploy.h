@@ -47,6 +47,9 @@ bool deploy_save(struct deploy *d);
 /* Does a section on the host use service i? */
 bool deploy_uses(const struct deploy *d, size_t server, const char *host, size_t i);
 
+/* Has a copy to that host failed, in this run? */
+bool deploy_missed(const struct deploy *d, const char *host);
+
 /* "host<TAB>what", unless it is to be quiet. */
 void deploy_say(const struct deploy *d, const char *host, const char *fmt, ...) PRINTF(3, 4);
 
@@ -75,9 +78,6 @@ bool copy_wanted(struct deploy *d, const char *host, bool print);
 /* Copy it: sets, then links, then what is old goes.  The host is added to d->failed if
  * that fails. */
 void copy_host(struct deploy *d, const char *host);
-
-/* Has that failed, in this run? */
-bool copy_failed(const struct deploy *d, const char *host);
 
 /* ---- deploy_restart.c: servers are told ---------------------------------------- */
 

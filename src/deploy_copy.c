@@ -339,12 +339,3 @@ out:
 	free(old);
 	load_free(&l);
 }
-
-bool
-copy_failed(const struct deploy *d, const char *host)
-{
-	for (size_t i = 0; i < d->failed.n; i++)
-		if (strcmp(d->failed.w[i], host) == 0)
-			return true;
-	return false;
-}

@@ -113,7 +113,7 @@ bool
 post_wanted(const struct deploy *d, const char *host)
 {
 	char *line = xasprintf("post %s", host);
-	bool yes = words_has(&d->state, line) && !copy_failed(d, host);
+	bool yes = words_has(&d->state, line) && !deploy_missed(d, host);
 
 	free(line);
 	return yes;
@@ -177,7 +177,8 @@ quoted(const char *word)
 static struct ran
 run_there(const struct deploy *d, const char *host, const char *cmd)
 {
-	static const char *const ssh[] = {"-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-n", "--"};
+	static const char *const ssh[] = {"-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-n",
+	    "--"};
 	char *copy = xstrdup(cmd), *rest = copy, *word;
 	struct words argv = {NULL, 0};
 	struct ran r;
@@ -308,7 +309,7 @@ restart_all(struct deploy *d)
 		for (size_t h = 0; h < d->where[s].n; h++) {
 			const char *host = d->where[s].w[h];
 
-			if (!restart_wanted(d, s, host) || copy_failed(d, host))
+			if (!restart_wanted(d, s, host) || deploy_missed(d, host))
 				continue;
 			if (!d->dry)
 				restart(d, &done, s, host);

@@ -37,6 +37,15 @@ deploy_uses(const struct deploy *d, size_t s, const char *host, size_t i)
 	    section_uses(&d->site.server[s], d->service[i].id);
 }
 
+bool
+deploy_missed(const struct deploy *d, const char *host)
+{
+	for (size_t i = 0; i < d->failed.n; i++)
+		if (strcmp(d->failed.w[i], host) == 0)
+			return true;
+	return false;
+}
+
 void
 deploy_say(const struct deploy *d, const char *host, const char *fmt, ...)
 {

@@ -74,6 +74,7 @@ while True: c = s.accept(); time.sleep(600)' "$LAB_IP" "$port" || return
 deploy_site() {
 	mkdir -p conf.d p certs
 	[ -e p/name ] || echo here >p/name
+	: "${reload:?}"
 	mkdir -p "${reload%/*}"
 	cat >"$reload" <<-END
 		#!/bin/sh
