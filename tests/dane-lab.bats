@@ -90,17 +90,30 @@ rolled() {
 	note rolled
 }
 
-# shown HOST LINK...: each of the name servers has the keys of these sets for a mail
-# host, and no other; soon.
+# shown HOST SET...: each of the name servers has the keys of these sets, or these
+# records, for a mail host, and no other; soon.  With records for the CA, too, where the
+# service file has them.
 shown() {
-	local host=$1 a l want
+	local host=$1 a s want
 	shift
-	want=$(for l; do key "$set_of/$l/cert.pem"; done | sort)
+	want=$(for s; do
+		if [[ $s == *' '* ]]; then
+			echo "$s"
+		else
+			key "$set_of/$s/cert.pem"
+			! grep -q '^dane_tls.* 2, 0, 1' conf.d/example.com/mail-ec || ca_of "$set_of/$s"
+		fi
+	done | sort -u)
 	for a in 127.0.0.{11,12,13}; do
 		soon 20 shows "$a" "$host" "$want"
 	done
 }
 shows() { [ "$(served "$1" "$2")" = "$3" ]; }
+
+# ca FILE: the data of the record 2 0 1 for that certificate.  ca_of SET: for the one that
+# has signed it.
+ca() { echo "2 0 1 $(openssl x509 -in "$1" -outform DER | sha256sum | cut -d' ' -f1)"; }
+ca_of() { ca "$1/chain.pem"; }
 
 # From nothing to a mail server that has a certificate, a record, and probes.
 dane_start() {
@@ -199,38 +212,29 @@ killed_at() {
 	dane_start "restart_cmd = 'cmds/resign'
 		    tlsa_dirs = ['zone']"
 
-	note plain
-	old=$(readlink "$mail/curr")
-	renew
-	shown mx1 mail-ec/{curr,next}
-	run -75 roll
-	[ "${#lines[@]}" = 1 ]
-	[ "$(readlink "$mail/curr")" = "$old" ]
-	rolled
-	[ "$(readlink "$mail/curr")" != "$old" ]
-	shown mx1 mail-ec/curr
-	no_failure
-
 	note "killed again and again"
 	n=1
 	while killed_at "$n" middle renew FORCE=1; do n=$((n + 1)); done
 	[ "$n" -gt 5 ]
 	renew FORCE=
+	old=$(readlink "$mail/curr")
+	sleep $((ttl + 5))	# it may roll now, so that these are killed at work
 	n=1
-	while killed_at "$n" before roll; do n=$((n + 1)); done
-	soon 30 eval '[ -e "$mail/next/evidence" ]'
-	sleep $((ttl + 5))	# the time that has to pass, so that these are killed at work
-	n=1
-	while killed_at "$n" middle roll; do n=$((n + 1)); done
-	[ "$n" -gt 3 ]
+	while killed_at "$n" before roll && killed_at "$n" middle roll; do n=$((n + 1)); done
+	[ "$n" -gt 5 ]
+	[ "$(readlink "$mail/curr")" != "$old" ]
 	rolled
 	shown mx1 mail-ec/curr
 	no_failure
 
 	note "a reload that fails"
 	renew
+	shown mx1 mail-ec/{curr,next}
 	echo 2 >lab/fail
 	old=$(readlink "$mail/curr")
+	run -75 roll
+	[ "${#lines[@]}" = 1 ]
+	[ "$(readlink "$mail/curr")" = "$old" ]
 	run rolled
 	[ "$status" = 1 ]
 	[ "$(cat lab/fail)" = 1 ]
@@ -269,34 +273,36 @@ killed_at() {
 	rsa="-p <=TLSv1.2 -o tls_medium_cipherlist=aRSA"
 	soon 10 probe $rsa '[mx1.example.com]'
 	targets '[mx1.example.com]' example.com "$rsa [mx1.example.com]"
-	renew
-	rolled
-	shown mx1 mail-{ec,rsa}/curr
 	no_failure
 
-	note "another MX"
+	note "another MX; records for the CA, too, which is renewed with the others"
+	for s in mail-ec mail-rsa; do
+		tlsa $s "[25, 'tcp', 3, 1, 1], [25, 'tcp', 2, 0, 1]"
+	done
 	sed -i 's/^@ MX .*/&\n@ MX 20 mx2/' zone/example.com.zone
 	ns cmds/resign --serial_bump example.com
 	echo 127.0.0.22 >>lab/mx
 	mail_conf
 	ns cmds/reload
-	renew
+	renew SERVICES=
 	shown mx2 mail-{ec,rsa}/{curr,next}
 	soon 10 probe '[mx2.example.com]'
 	targets '[mx1.example.com]' example.com "$rsa [mx1.example.com]" '[mx2.example.com]' \
 	    "$rsa [mx2.example.com]"
+	old=$(ca certs/ca/my-int/curr/cert.pem)
 	rolled
 	shown mx2 mail-{ec,rsa}/curr
+	[ "$(ca certs/ca/my-int/curr/cert.pem)" != "$old" ]
 	no_failure
 
-	note "by the CA, too; which is renewed, too"
+	note "by the CA alone, and a new one signs"
 	for s in mail-ec mail-rsa; do
-		tlsa $s "[25, 'tcp', 3, 1, 1], [25, 'tcp', 2, 0, 1]"
+		tlsa $s "[25, 'tcp', 2, 0, 1]"
 	done
-	renew SERVICES=
+	renew
+	shown mx1 "$old" "$(ca certs/ca/my-int/curr/cert.pem)"
 	rolled
-	served 127.0.0.11 mx1
-	[ "$(served 127.0.0.11 mx1 | grep -c '^2 0 1')" = 1 ]
+	shown mx1 "$(ca certs/ca/my-int/curr/cert.pem)"
 	no_failure
 
 	probes_end

@@ -75,6 +75,7 @@ lab_namespaces() {
 		: >lab/ready
 		sleep infinity & wait' >lab/log 2>&1 </dev/null 3>&- &
 	lab_pid=$!
+	disown "$lab_pid"
 	soon 20 test -e lab/ready || { cat lab/log; return 1; }
 	pgrep -P "$lab_pid" >lab/pid
 }
@@ -82,7 +83,7 @@ lab_namespaces() {
 lab_stop() {
 	[ -n "${lab_pid-}" ] || return 0
 	kill -9 "$lab_pid" 2>/dev/null || :
-	wait 2>/dev/null || :
+	soon 20 eval '! kill -0 "$(cat lab/pid)" 2>/dev/null'
 	lab_pid=''
 }
 
