@@ -104,7 +104,7 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 		ret = one;
 	words_sort(&used);
 	for (size_t i = 0; i < used.n; i++)
-		if (strcmp(used.w[i], curr) != 0 &&
+		if ((curr == NULL || strcmp(used.w[i], curr) != 0) &&
 		    (next == NULL || strcmp(used.w[i], next) != 0) &&
 		    (one = add_gen(m, used.w[i], used.w[i], s, mx)) != EX_YES)
 			ret = one;
