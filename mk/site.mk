@@ -285,7 +285,7 @@ ntoc:
 
 ## prod: bring what is missing to the production directory, and to other machines
 prod:
-	@$(begin); $(call install,-c); $(call deploy); $(end)
+	@$(begin); $(call install,-c); $(call deploy); $(records); $(push); $(end)
 
 ## deploy: copy to other machines and reload servers where it has not been done yet
 ifdef DRY

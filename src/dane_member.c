@@ -50,7 +50,8 @@ prev_counts(const struct dane_member *m, bool unknown, bool none)
 	return unknown || (none && rolled > 0 && rolled <= now && now - rolled < UNTOLD);
 }
 
-/* Take the set at dir/db/gen, unless it is not there any more. */
+/* Take the set at dir/db/gen.  One that is not there any more has records that cannot
+ * be made again. */
 static int
 add_gen(struct dane_member *m, const char *gen, const char *label, const struct service *s,
     struct dane_mx *mx)
@@ -60,10 +61,9 @@ add_gen(struct dane_member *m, const char *gen, const char *label, const struct 
 	int ret = EX_YES;
 
 	if (!there(dir, set_name[SET_CERT])) {
-		if (strcmp(label, gen) != 0) {
-			complain("'%s/%s' is missing", dir, set_name[SET_CERT]);
-			ret = EX_PERM;
-		}
+		complain("'%s/%s' is missing: what is published of group %s stays as it is", dir,
+		    set_name[SET_CERT], m->id.group);
+		ret = EX_PERM;
 	} else if (dane_set(dir, s, mx) == -1) {
 		ret = EX_TEMP;
 	} else if (tlsas_load(&g.rr, path, NULL) == -1) {
@@ -98,6 +98,9 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 			unknown = true;
 		if (prev != NULL && prev_counts(m, unknown, none))
 			words_add(&used, xstrdup(prev));
+		/* A link that leads nowhere has been removed by hand, or by another program. */
+		if (prev != NULL && !there(m->dir, "prev/."))
+			words_drop(&used, prev);
 	}
 	if (next != NULL && next_state(m->dir) == NEXT_WHOLE &&
 	    (one = add_gen(m, next, "next", s, mx)) != EX_YES)

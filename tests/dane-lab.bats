@@ -101,7 +101,9 @@ shown() {
 			echo "$s"
 		else
 			key "$set_of/$s/cert.pem"
-			! grep -q '^dane_tls.* 2, 0, 1' conf.d/example.com/mail-ec || ca_of "$set_of/$s"
+			if grep -q '^dane_tls.* 2, 0, 1' conf.d/example.com/mail-ec; then
+				ca_of "$set_of/$s"
+			fi
 		fi
 	done | sort -u)
 	for a in 127.0.0.{11,12,13}; do

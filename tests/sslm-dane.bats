@@ -312,6 +312,22 @@ lines() {
 	published | grep -q "_25._tcp.mx1.example.com. $(curr mail-ec)"
 }
 
+@test "a set that a server uses and that is gone: what is published stays, and it is said" {
+	printf '[smtp]\n    restart_cmd = "false"\n' >>conf.d/ssl-mgr.conf
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	echo "use - smtp example.com/mail-ec 20200101T000000Z" >certs/.deployed
+	published >before
+	make_next mail-ec 2>err || :
+	grep -q "db/20200101T000000Z/cert.pem' is missing: what is published of group example.com stays" err
+	published | diff before -
+	run -75 sslm-roll -m 0 example.com:mail-ec
+	sed -i 's/"false"/"true"/' conf.d/ssl-mgr.conf
+	sslm-deploy -q
+	run -0 sslm-dane -q
+	published | grep -q "$(next mail-ec)"
+}
+
 @test "the key before counts as long as a server that depends on it has never been told" {
 	printf '[smtp]\n    restart_cmd = "false"\n' >>conf.d/ssl-mgr.conf
 	servers '@ MX 10 mx1'
