@@ -20,6 +20,7 @@ LIBS-sslm-challenge := -lldns -ljansson
 LIBS-sslm-dane      := -lldns
 LIBS-sslm-nscheck   := -lldns -ljansson
 LIBS-sslm-probe     := -lssl -lldns
+LIBS-sslm-nsupdate  := -lldns
 
 include mk/build.mk
 include mk/check.mk

@@ -257,6 +257,16 @@ struct dns_lines {
 bool dns_lines_read(struct dns_lines *l, char *text, const char *path);
 void dns_lines_free(struct dns_lines *l);
 
+/* Are two records of one type the same but for owner and TTL?  Both canonical. */
+bool dns_same_data(const ldns_rr *a, const ldns_rr *b);
+
+/* The next record of the answer at owner, of that type, from *at on, made canonical;
+ * NULL at the end. */
+ldns_rr *dns_next(const ldns_pkt *answer, const char *owner, ldns_rr_type type, size_t *at);
+
+/* A record as a zone line; the caller frees.  NULL if it cannot be shown. */
+char *dns_rr_text(const ldns_rr *rr);
+
 /* Does the answer hold the record, whatever its TTL, at that owner? */
 bool dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr);
 

@@ -140,8 +140,8 @@ dns_lines_free(struct dns_lines *l)
 	free(l->text);
 }
 
-static bool
-same_data(const ldns_rr *a, const ldns_rr *b)
+bool
+dns_same_data(const ldns_rr *a, const ldns_rr *b)
 {
 	if (ldns_rr_rd_count(a) != ldns_rr_rd_count(b))
 		return false;
@@ -151,10 +151,8 @@ same_data(const ldns_rr *a, const ldns_rr *b)
 	return true;
 }
 
-/* The next record of the answer at owner, of that type, from *at on, made canonical;
- * NULL at the end. */
-static ldns_rr *
-next_at(const ldns_pkt *answer, const char *owner, ldns_rr_type type, size_t *at)
+ldns_rr *
+dns_next(const ldns_pkt *answer, const char *owner, ldns_rr_type type, size_t *at)
 {
 	const ldns_rr_list *rrs = ldns_pkt_answer(answer);
 
@@ -182,8 +180,8 @@ dns_has(const ldns_pkt *answer, const char *owner, const ldns_rr *rr)
 	const ldns_rr *has;
 	size_t at = 0;
 
-	while ((has = next_at(answer, owner, ldns_rr_get_type(rr), &at)) != NULL)
-		if (same_data(has, rr))
+	while ((has = dns_next(answer, owner, ldns_rr_get_type(rr), &at)) != NULL)
+		if (dns_same_data(has, rr))
 			return true;
 	return false;
 }
@@ -219,23 +217,32 @@ dns_ttl(const ldns_pkt *answer, const char *owner, ldns_rr_type type)
 }
 
 char *
+dns_rr_text(const ldns_rr *rr)
+{
+	char *text = ldns_rr2str(rr);
+
+	if (text == NULL)
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	for (char *tab = text; (tab = strchr(tab, '\t')) != NULL;)
+		*tab = ' ';
+	return text;
+}
+
+char *
 dns_beyond(const ldns_pkt *answer, const char *owner, const struct dns_set *set)
 {
 	const ldns_rr *has;
 	size_t at = 0, i;
 	char *text;
 
-	while ((has = next_at(answer, owner, set->type, &at)) != NULL) {
-		for (i = 0; i < set->n && !same_data(has, set->line[i]->rr); i++)
+	while ((has = dns_next(answer, owner, set->type, &at)) != NULL) {
+		for (i = 0; i < set->n && !dns_same_data(has, set->line[i]->rr); i++)
 			;
 		if (i < set->n)
 			continue;
-		if ((text = ldns_rr2str(has)) == NULL)
-			return xstrdup("one that cannot be shown");
-		text[strcspn(text, "\n")] = '\0';
-		for (char *tab = text; (tab = strchr(tab, '\t')) != NULL;)
-			*tab = ' ';
-		return text;
+		text = dns_rr_text(has);
+		return text != NULL ? text : xstrdup("one that cannot be shown");
 	}
 	return NULL;
 }

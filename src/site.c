@@ -42,7 +42,7 @@ static const struct conf_key server_keys[] = {
     SERVER(tlsa_dirs, WANT_STRINGS),
     SERVER(svc_depends, WANT_VALUE),
     SERVER(server_dir, WANT_STRING),
-    SERVER(update, WANT_VALUE),
+    SERVER(update, WANT_STRING),
     SERVER(skip_prod_copy, WANT_BOOL),
     {NULL, WANT_DEAD, 0, 0, 0}};
 
@@ -100,6 +100,19 @@ is_server(const struct toml *v)
 }
 
 static bool
+update_ok(const struct toml *section, const char *update)
+{
+	char *server, *keyfile;
+
+	if (!update_parts(update, &server, &keyfile))
+		return conf_fault(SITE_CONF, toml_get(section, "update"),
+		    "'update' has to be 'server[#port] keyfile'");
+	free(server);
+	free(keyfile);
+	return true;
+}
+
+static bool
 take_server(struct site *site, const struct toml *v)
 {
 	static const char *const changes[] = {"cert", "dns", "tlsa"};
@@ -114,6 +127,8 @@ take_server(struct site *site, const struct toml *v)
 	if (s.svc_depends != NULL && !pairs_ok(s.svc_depends))
 		ok = conf_fault(SITE_CONF, s.svc_depends, "'svc_depends' has to be a list of "
 		    "[group, [service, ...]]");
+	if (ok && s.update != NULL && !update_ok(v, s.update))
+		ok = false;
 	while (ok && (word = conf_next(s.depends, &at)) != NULL) {
 		for (i = 0; i < 3 && strcmp(word, changes[i]) != 0; i++)
 			;

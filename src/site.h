@@ -140,7 +140,8 @@ struct server {			/* [smtp], [imap], [web], [other], [dns] ... */
 	const struct toml *servers, *restart_cmd, *depends;	/* strings */
 	const struct toml *acme_dir, *tlsa_dirs;		/* strings, [dns] */
 	const struct toml *svc_depends;	/* array of [group, [service ...]] */
-	const char *server_dir, *update;
+	const char *server_dir;
+	const char *update;				/* update_parts() knows it */
 	bool skip_prod_copy;
 };
 
@@ -201,6 +202,16 @@ char *site_path(const struct site *site, const char *path);
 
 /* The section of that name, or NULL. */
 const struct server *site_server(const struct site *site, const char *section);
+
+/* ---- update_conf.c: where updates go ----------------------------------------- */
+
+/* The parts of "host[#port]", port 53 if not said; false if it is not that.  The caller
+ * frees. */
+bool update_server(const char *s, char **host, long *port);
+
+/* The parts of [dns] update, "host[#port] keyfile"; false if it is not that.  The caller
+ * frees both. */
+bool update_parts(const char *update, char **server, char **keyfile);
 
 /* ---- list.c: the list of services that a site has, or that are named ------- */
 
