@@ -51,8 +51,8 @@ const char *published_target(const struct words *lines, const char *owner);
 char *txt_line(const char *owner, const char *txt);
 char *txt_key(const char *line);
 
-/* Is there a directory for the zones' files, and is each one there?  False after a
- * complaint that names the key. */
+/* Is there a directory for the zones' files, and is each one there?  That for updates
+ * is made.  False after a complaint, which names the key. */
 bool acme_dirs_ok(const struct site *site);
 
 /* Does every acme-challenge.ZONE hold exactly these lines, below two of comment? */

@@ -58,11 +58,38 @@ acme_dirs(const struct site *site)
 	return dns == NULL ? NULL : dns->acme_dir;
 }
 
+/* Where zones' files are, as they are reached from here; the caller frees. */
+static struct words
+zone_dirs(const struct site *site)
+{
+	const struct server *dns = site_server(site, "dns");
+	struct words dirs = {NULL, 0};
+	const struct toml *at = NULL;
+	const char *dir;
+
+	while ((dir = conf_next(acme_dirs(site), &at)) != NULL)
+		words_add(&dirs, site_path(site, dir));
+	if (dns != NULL && dns->update != NULL)
+		words_add(&dirs, xstrdup(ZONES_DIR));
+	return dirs;
+}
+
+/* The directory for updates is ours to make. */
+static bool
+update_dir_ok(const struct site *site)
+{
+	const struct server *dns = site_server(site, "dns");
+
+	return dns == NULL || dns->update == NULL ||
+	    (make_dir("certs", 0755) == 0 && make_dir(ZONES_DIR, 0755) == 0);
+}
+
 bool
 acme_dirs_ok(const struct site *site)
 {
+	const struct server *dns = site_server(site, "dns");
+	bool ok = true, any = dns != NULL && dns->update != NULL;
 	const struct toml *at = NULL;
-	bool ok = true, any = false;
 	const char *dir;
 	struct stat st;
 	char *path;
@@ -80,8 +107,9 @@ acme_dirs_ok(const struct site *site)
 		free(path);
 	}
 	if (!any)
-		complain("%s: [dns] has no 'acme_dir', where dns-01 challenges are put", SITE_CONF);
-	return ok && any;
+		complain("%s: [dns] has no 'acme_dir' and no 'update', where dns-01 challenges are "
+		    "put", SITE_CONF);
+	return ok && any && update_dir_ok(site);
 }
 
 /* What a zone's file is to hold; the caller frees. */
@@ -97,52 +125,43 @@ zone_text(const char *zone, const struct words *lines, size_t *len)
 	return text;
 }
 
-static char *
-zone_path(const struct site *site, const char *dir, const char *zone)
-{
-	char *in = site_path(site, dir), *path = xasprintf("%s/acme-challenge.%s", in, zone);
-
-	free(in);
-	return path;
-}
-
 bool
 zone_file_same(const struct site *site, const char *zone, const struct words *lines)
 {
-	const struct toml *at = NULL;
+	struct words dirs = zone_dirs(site);
 	char *path, *old, *text;
-	const char *dir;
 	bool same = true;
 	size_t len, n;
 
 	text = zone_text(zone, lines, &len);
-	while (same && (dir = conf_next(acme_dirs(site), &at)) != NULL) {
-		path = zone_path(site, dir, zone);
+	for (size_t i = 0; same && i < dirs.n; i++) {
+		path = xasprintf("%s/acme-challenge.%s", dirs.w[i], zone);
 		old = slurp_try(path, &n);
 		same = old != NULL && n == len && memcmp(old, text, len) == 0;
 		free(old);
 		free(path);
 	}
 	free(text);
+	words_free(&dirs);
 	return same;
 }
 
 int
 zone_file_write(const struct site *site, const char *zone, const struct words *lines)
 {
-	const struct toml *at = NULL;
-	const char *dir;
+	struct words dirs = zone_dirs(site);
 	char *path, *text;
 	size_t len;
 	int ret = 0;
 
 	text = zone_text(zone, lines, &len);
-	while ((dir = conf_next(acme_dirs(site), &at)) != NULL) {
-		path = zone_path(site, dir, zone);
+	for (size_t i = 0; i < dirs.n; i++) {
+		path = xasprintf("%s/acme-challenge.%s", dirs.w[i], zone);
 		if (out_file(path, 0644, text, len) == -1)
 			ret = -1;
 		free(path);
 	}
 	free(text);
+	words_free(&dirs);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DAYS_DEFAULT = 90, DAYS_ROOT = 3650, DEPTH_MAX = 8 };
 
@@ -251,6 +252,25 @@ write_request(const struct service *s, const char *dir)
 	return write_out(f, &text, &len, dir, "request");
 }
 
+/* Is there a key for [dns] update?  False after a complaint. */
+static bool
+update_key_ok(const struct site *site, const struct service *s, const char *update)
+{
+	char *server, *keyfile, *path;
+	bool ok;
+
+	if (update == NULL || !update_parts(update, &server, &keyfile))
+		return true;
+	path = site_path(site, keyfile);
+	ok = access(path, R_OK) == 0;
+	if (!ok)
+		complain("%s: [dns] update: cannot read the key file '%s':", s->path, path);
+	free(path);
+	free(keyfile);
+	free(server);
+	return ok;
+}
+
 /* Can an ACME CA be asked for this, and what it wants be published?  Better to know
  * before it is asked.  False after a complaint. */
 static bool
@@ -275,11 +295,13 @@ acme_ok(const struct site *site, const struct service *s)
 			by_web = true;
 		else if (strcmp(s->ca->validation, "dns-persist-01") != 0)
 			by_dns = true;
-	if (by_dns && (dns == NULL || dns->acme_dir == NULL)) {
-		complain("%s: dns-01 challenges need [dns] with 'acme_dir' in %s", s->path,
-		    SITE_CONF);
+	if (by_dns && (dns == NULL || (dns->acme_dir == NULL && dns->update == NULL))) {
+		complain("%s: dns-01 challenges need [dns] with 'acme_dir' or 'update' in %s",
+		    s->path, SITE_CONF);
 		return false;
 	}
+	if (by_dns && !update_key_ok(site, s, dns->update))
+		return false;
 	if (by_web && (web == NULL || web->server_dir == NULL)) {
 		complain("%s: http-01 challenges need [web] with 'server_dir' in %s", s->path,
 		    SITE_CONF);

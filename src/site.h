@@ -213,6 +213,12 @@ bool update_server(const char *s, char **host, long *port);
  * frees both. */
 bool update_parts(const char *update, char **server, char **keyfile);
 
+/* Where the files acme-challenge.<zone> are that are published so; mode 0755. */
+#define ZONES_DIR "certs/.zones"
+
+/* Where what updates have added to a zone is told, a file each; mode 0700. */
+#define UPDATE_DIR "certs/.update"
+
 /* ---- list.c: the list of services that a site has, or that are named ------- */
 
 /* Add those of the active [[groups]], in the order of the file; of two groups for

@@ -19,8 +19,7 @@ static const char usage[] =
 
 enum {
 	WAIT = 60, WAIT_MAX = 86400,	/* seconds */
-	ROUNDS = 10,		/* until the server shows what it has taken */
-	PAUSE_FIRST_MS = 50
+	PAUSE_FIRST_MS = 50	/* until the server shows what it has taken */
 };
 
 static bool quiet;
@@ -192,17 +191,17 @@ make_so(struct update *u, bool dry)
 			update_show(u);
 			return EX_YES;
 		}
-		if (round == ROUNDS) {
-			complain("zone '%s': the server '%s' does not show what it has taken, or "
-			    "somebody else changes the same records", u->zone, u->talk->server);
+		if (round > 0 && dns_now() + step >= u->talk->until) {
+			complain("zone '%s': the server '%s' does not show what it was asked for, "
+			    "or somebody else changes the same records", u->zone, u->talk->server);
 			return EX_TEMP;
-		}
-		if (round > 1) {
-			pause_ms(step);
-			step *= 2;
 		}
 		if (!update_do(u))
 			break;
+		if (round > 0) {
+			pause_ms(step);
+			step *= 2;
+		}
 	}
 	return u->status;
 }

@@ -190,11 +190,15 @@ find(struct tsig *t, const uint8_t *p, size_t n)
 static char *
 unsigned_text(const struct tsig_key *key, const struct tsig *t, const uint8_t *p)
 {
-	const ldns_lookup_table *rcode = ldns_lookup_by_id(ldns_rcodes, p[3] & 15);
+	const ldns_lookup_table *known = ldns_lookup_by_id(ldns_rcodes, p[3] & 15);
+	const char *rcode = known == NULL ? "unknown RCODE" : known->name;
 
+	if ((t == NULL || t->error == 0) && (p[3] & 15) != 0)
+		return xasprintf("answers %s, unsigned; has it the zone, and does it know the "
+		    "key '%s'?", rcode, key->name);
 	if (t == NULL || t->error == 0)
-		return xasprintf("answers without a signature (%s)",
-		    rcode == NULL ? "unknown RCODE" : rcode->name);
+		return xasprintf("answers without a signature; does it know the key '%s'?",
+		    key->name);
 	switch (t->error) {
 	case ERROR_BADSIG:
 		return xasprintf("has another secret for the key '%s' (BADSIG)", key->name);

@@ -386,6 +386,7 @@ pack(const struct update *u, size_t first, const ldns_rdf *zone, struct wire *w)
 	for (size_t i = first; i < end; i++)
 		if (u->set[i].busy)
 			wire_put(w, u->set[i].change.p, u->set[i].change.n);
+	w->full = w->full || size > WIRE_MAX;
 	w->p[NSET_AT] = (uint8_t)(nbefore >> 8);
 	w->p[NSET_AT + 1] = (uint8_t)nbefore;
 	w->p[NCHANGE_AT] = (uint8_t)(nchange >> 8);
@@ -463,15 +464,37 @@ busy_sets(const struct update *u, size_t first, size_t end)
 	return n;
 }
 
+/* The records of one set do not fit into a message: it is not sent. */
+static enum talk_fate
+too_large(struct update *u, size_t first, size_t end)
+{
+	const char *owner = NULL;
+
+	for (; first < end; first++) {
+		not_done(&u->set[first]);
+		if (u->set[first].busy)
+			owner = u->set[first].owner;
+	}
+	complain("zone '%s': the records of '%s' are too many for one message", u->zone, owner);
+	u->status = EX_PERM;
+	return TALK_FAILED;
+}
+
 /* One message; false after a complaint. */
 static bool
 send_update(struct update *u, struct wire *w, size_t first, size_t end)
 {
 	uint8_t *answer = xmalloc(WIRE_MAX);
 	size_t n, sets = busy_sets(u, first, end);
-	enum talk_fate fate = talk_ask(u->talk, w, answer, &n, &u->status);
-	unsigned rcode = fate == TALK_ANSWER ? answer[3] & 15 : LDNS_RCODE_SERVFAIL;
-	bool other = rcode == LDNS_RCODE_YXRRSET || rcode == LDNS_RCODE_NXRRSET;
+	enum talk_fate fate;
+	unsigned rcode;
+	bool other;
+
+	/* By a new connection: one that the server has closed meanwhile takes it, too. */
+	talk_end(u->talk);
+	fate = w->full ? too_large(u, first, end) : talk_ask(u->talk, w, answer, &n, &u->status);
+	rcode = fate == TALK_ANSWER ? answer[3] & 15 : LDNS_RCODE_SERVFAIL;
+	other = rcode == LDNS_RCODE_YXRRSET || rcode == LDNS_RCODE_NXRRSET;
 
 	for (size_t i = first; i < end; i++) {
 		struct update_set *s = &u->set[i];

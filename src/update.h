@@ -108,7 +108,6 @@ struct talk {
 	struct dns_addr addr[TALK_ADDRS];
 	size_t n;
 	int fd;			/* -1: no connection */
-	bool used;		/* an answer has come by this connection */
 };
 
 enum talk_fate {

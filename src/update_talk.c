@@ -21,7 +21,6 @@ talk_end(struct talk *t)
 	if (t->fd != -1)
 		close(t->fd);
 	t->fd = -1;
-	t->used = false;
 }
 
 /* Wait for the socket; false, with errno, if the time is over. */
@@ -138,9 +137,9 @@ exchange(struct talk *t, const struct wire *w, uint8_t *answer, size_t *n)
 			return TALK_ANSWER;
 	}
 	/* It may hang up between two messages, but not within one. */
-	if (got == 0 && t->used && errno != ETIMEDOUT)
+	if (got == 0 && errno != ETIMEDOUT)
 		return TALK_LOST;
-	if (errno == 0 || errno == EPIPE)
+	if (errno == 0)
 		complain("the server '%s' hangs up", t->server);
 	else
 		complain("no answer from the server '%s':", t->server);
@@ -201,7 +200,6 @@ talk_ask(struct talk *t, struct wire *w, uint8_t *answer, size_t *n, int *status
 		complain("the server '%s' %s", t->server, why);
 		free(why);
 	} else {
-		t->used = true;
 		return TALK_ANSWER;
 	}
 	talk_end(t);

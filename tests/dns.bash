@@ -127,3 +127,84 @@ hostile_start() {
 	cat "$name/log"
 	return 1
 }
+
+# update_start KIND NAME ADDR PORT KEYFILE FILE...: knotd or named (KIND), as knot_start,
+# where the key in the file may update the zones.  They keep their zones themselves: knot
+# in its database, named in the files.
+update_start() {
+	local kind=$1 name=$2 addr=$3 port=$4 key
+	key=$(realpath "$5")
+	shift 5
+	mkdir -p "$name"
+	"update_$kind" "$name" "$addr" "$port" "$key" "$@"
+	if [ "$kind" = knot ]; then
+		knotd -c "$name/knot.conf" >"$name/log" 2>&1 3>&- &
+	else
+		named -g -n 1 -c "$name/named.conf" >"$name/log" 2>&1 3>&- &
+	fi
+	echo $! >"$name/pid"
+	dns_wait "$name" "$addr" "$port" "$(basename "$1" .zone)"
+}
+
+# Parts of a key file.
+key_name() { sed -n 's/^key "\(.*\)".*/\1/p' "$1"; }
+key_part() { sed -n "s/^[[:space:]]*$2 \"*\\([^\";]*\\)\"*;.*/\\1/p" "$1"; }
+
+update_knot() {
+	local name=$1 addr=$2 port=$3 key=$4 file
+	shift 4
+	{
+		printf 'server:\n    rundir: "%s"\n    listen: "%s@%s"\n' "$PWD/$name" "$addr" "$port"
+		printf '    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n'
+		printf 'database:\n    storage: "%s"\n' "$PWD/$name"
+		printf 'log:\n  - target: stderr\n    any: info\n'
+		printf 'key:\n  - id: %s\n    algorithm: %s\n    secret: "%s"\n' \
+		    "$(key_name "$key")" "$(key_part "$key" algorithm)" "$(key_part "$key" secret)"
+		printf 'acl:\n  - id: updates\n    key: %s\n    action: [update, query, transfer]\n' \
+		    "$(key_name "$key")"
+		printf '  - id: all\n    address: 127.0.0.0/8\n    action: [query, transfer]\n'
+		printf 'template:\n  - id: default\n    zonefile-sync: -1\n    zonefile-load: whole\n'
+		printf '    journal-content: changes\n    acl: [updates, all]\n    semantic-checks: off\nzone:\n'
+		for file; do
+			printf '  - domain: "%s"\n    file: "%s"\n' "$(basename "$file" .zone)" "$(realpath "$file")"
+		done
+	} >"$name/knot.conf"
+}
+
+update_named() {
+	local name=$1 addr=$2 port=$3 key=$4 file
+	shift 4
+	{
+		cat "$key"
+		printf 'options {\n\tdirectory "%s";\n\tlisten-on port %s { %s; };\n' "$PWD/$name" "$port" "$addr"
+		printf '\tlisten-on-v6 { none; };\n\tpid-file none;\n\tsession-keyfile none;\n\trecursion no;\n'
+		printf '\tdnssec-validation no;\n\tnotify no;\n\tallow-transfer { any; };\n};\ncontrols { };\n'
+		for file; do
+			printf 'zone "%s" {\n\ttype primary;\n\tfile "%s";\n\tcheck-names ignore;\n' \
+			    "$(basename "$file" .zone)" "$(realpath "$file")"
+			printf '\tallow-update { key "%s"; };\n};\n' "$(key_name "$key")"
+		done
+	} >"$name/named.conf"
+}
+
+# tsig_start NAME ADDR PORT KEYFILE [MODE...]: tests/tsig_server.py; its requests are in
+# NAME/requests.
+tsig_start() {
+	local name=$1 addr=$2 port=$3 key=$4 modes _
+	shift 4
+	modes=$(printf '%s,' "$@")
+	mkdir -p "$name"
+	: >"$name/requests"
+	: >"$name/log"
+	python3 -B "$TOP/tests/tsig_server.py" "$addr" "$port" "$(key_part "$key" algorithm)" \
+	    "$(key_name "$key")" "$(key_part "$key" secret)" "$name/requests" "$modes" \
+	    >"$name/log" 2>&1 3>&- &
+	echo $! >"$name/pid"
+	for _ in $(seq 200); do
+		! grep -qx ready "$name/log" || return 0
+		kill -0 "$(cat "$name/pid")" || break
+		sleep 0.05
+	done
+	cat "$name/log"
+	return 1
+}

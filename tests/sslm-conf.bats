@@ -104,7 +104,7 @@ web=conf.d/example.com/web-ec
 	printf "[le]\nca_type = 'acme'\nca_url = 'https://ca.test/dir'\nca_validation = '%s'\n" dns-01 >>conf.d/ca-info.conf
 	sed -i "s/^signing_ca = .*/signing_ca = 'le'/" $web
 	run -2 sslm-conf -g example.com:web-ec
-	[ "$output" = "sslm-conf: $web: dns-01 challenges need [dns] with 'acme_dir' in conf.d/ssl-mgr.conf" ]
+	[ "$output" = "sslm-conf: $web: dns-01 challenges need [dns] with 'acme_dir' or 'update' in conf.d/ssl-mgr.conf" ]
 	[ ! -e certs/example.com/web-ec ]
 	printf "[dns]\nacme_dir = 'zones'\n" >>conf.d/ssl-mgr.conf
 	run -0 sslm-conf -g example.com:web-ec
