@@ -191,7 +191,7 @@ dns_first(const ldns_pkt *answer, const char *owner, ldns_rr_type type)
 {
 	size_t at = 0;
 
-	return next_at(answer, owner, type, &at);
+	return dns_next(answer, owner, type, &at);
 }
 
 uint32_t
@@ -210,7 +210,7 @@ dns_ttl(const ldns_pkt *answer, const char *owner, ldns_rr_type type)
 	uint32_t most = 0;
 	size_t at = 0;
 
-	while ((has = next_at(answer, owner, type, &at)) != NULL)
+	while ((has = dns_next(answer, owner, type, &at)) != NULL)
 		if (ldns_rr_ttl(has) > most && ldns_rr_ttl(has) <= TTL_MAX)
 			most = ldns_rr_ttl(has);
 	return most;

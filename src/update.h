@@ -173,16 +173,33 @@ void update_begin(struct update *u, const struct dns_lines *wanted, size_t nwant
  * status set.  u->set[].busy tells. */
 bool update_plan(struct update *u);
 
-/* Do it; false after a complaint, with status set.  What has failed since the zone is not
- * as it was, or of which nobody knows what came of it, is left to another plan. */
-bool update_do(struct update *u);
-
 /* Tell what it is, as if it were done. */
 void update_show(const struct update *u);
 
 /* Is there anything to be done? */
 bool update_busy(const struct update *u);
 
+/* Is a record to be added, or to be removed?  Both, if it gets another TTL. */
+bool update_adds(const struct update_set *s, const struct update_record *r);
+bool update_drops(const struct update_set *s, const struct update_record *r);
+
+/* Tell what is done to a set. */
+void update_tell(const struct update *u, const struct update_set *s);
+
 void update_free(struct update *u);
+
+/* ---- update_send.c: updates as messages, and what comes of them ---------------------------- */
+
+/* Begin a message: its header with these flags, and its question or zone.  The caller
+ * frees. */
+struct wire update_message(unsigned flags, const ldns_rdf *name, unsigned type);
+
+/* Complain of what a server says that does not do what it shall, and set the status;
+ * false. */
+bool update_refused(struct update *u, const uint8_t *answer, const char *what);
+
+/* Do it; false after a complaint, with status set.  What has failed since the zone is not
+ * as it was, or of which nobody knows what came of it, is left to another plan. */
+bool update_do(struct update *u);
 
 #endif

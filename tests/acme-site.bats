@@ -152,6 +152,76 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 	[ "$(keys)" = "$key" ]
 }
 
+@test "by dynamic updates: challenges and TLSA records, on a name server that has no files of ours" {
+	dns_update_site
+	groups example.com mail,wild example.net w
+	service example.com mail pebble example.com mx1.example.com
+	service example.com wild pebble example.com '*.example.com'
+	service example.net w pebble example.net www.example.net www.example.com
+	mkdir -p certs/example.com
+	tlsa="_25._tcp.mx1.example.com. 60 IN TLSA 3 1 1 $(printf '0123456789ABCDEF%.0s' 1 2 3 4)"
+	printf '%s\n' ';; tlsa' "$tlsa" >certs/example.com/tlsa.example.com
+	m renew
+	m roll
+	ca_root root.pem
+	for s in example.com/mail example.com/wild example.net/w; do
+		believed $s
+	done
+	[ "$(ca_issued)" = 3 ]
+	# One update for each zone to publish, and one to withdraw; TLSA stays.
+	[ "$(grep -c 'DDNS, finished' knot/log)" = 4 ]
+	for zone in example.com example.net; do
+		[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.$zone TXT)" ]
+		[ "$(cat certs/.zones/acme-challenge.$zone)" = "$(printf ';; acme-challenge for : %s\n;; acme-challenge : %s' $zone $zone)" ]
+	done
+	[ "$(kdig +short @"$LAB_IP" -p 53 _25._tcp.mx1.example.com TLSA | tr -d ' ')" = "311$(printf '0123456789ABCDEF%.0s' 1 2 3 4)" ]
+	[ "$(tr a-f A-F <certs/.update/example.com)" = "$(tr a-f A-F <<<"$tlsa")" ]
+	[ ! -e certs/.update/example.net ]
+	[ "$(stat -c %a certs/.update certs/.zones | xargs)" = '700 755' ]
+	[ ! -e certs/.push ]
+	[ ! -e certs/.challenges ]
+	run -0 m renew
+	[ -z "$output" ]
+	# The test tree publishes its challenges too, and leaves the TLSA record alone.
+	sed "s/ca_url = \(.*\)/&\n    ca_test_url = \1/" -i conf.d/ca-info.conf
+	m renew TEST=1
+	[ "$(ca_issued)" = 6 ]
+	[ "$(grep -c 'DDNS, finished' knot/log)" = 8 ]
+	[ -n "$(kdig +short @"$LAB_IP" -p 53 _25._tcp.mx1.example.com TLSA)" ]
+	[ -z "$(ls certs/.test/certs/.update)" ]
+	# So does a rehearsal, and nothing is left of it.
+	m renew TRY=1
+	[ ! -e certs/.dry ]
+	[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.example.com TXT)" ]
+	# Without its file the TLSA record goes, when the zone is pushed.
+	rm certs/example.com/tlsa.example.com
+	m dns SERVICES=example.com
+	[ -z "$(kdig +short @"$LAB_IP" -p 53 _25._tcp.mx1.example.com TLSA)" ]
+	[ -z "$(ls certs/.update)" ]
+}
+
+@test "by dynamic updates: no key, a wrong one, and then the right one" {
+	dns_update_site
+	groups example.com mail
+	service example.com mail pebble example.com mx1.example.com
+	mv tsig.key right
+	run -2 m renew
+	[[ $output == *"[dns] update: cannot read the key file 'tsig.key': No such file or directory"* ]]
+	tsig-keygen -a hmac-sha256 sslm.example >tsig.key
+	chmod 600 tsig.key
+	run -2 m renew DNS_WAIT=1
+	grep -q 'has another secret for the key' <<<"$output"
+	[ "$(ca_issued)" = 0 ]
+	mv right tsig.key
+	m renew
+	m roll
+	ca_root root.pem
+	believed example.com/mail
+	[ ! -e certs/.push ]
+	[ -z "$(ls certs/.update)" ]
+	[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.example.com TXT)" ]
+}
+
 @test "a challenge that is delegated to another zone" {
 	resolver_start
 	CA_DNS=$LAB_IP:$RESOLVER_PORT dns_zone_site

@@ -398,6 +398,32 @@ resolver_port() {
 	lab_serve unbound "$RESOLVER_PORT/udp" unbound -c "$LAB/unbound.conf"
 }
 
+# dns_update_site [LINE...]: the same, but for knot's zones, which it keeps itself, and
+# which are changed by dynamic updates, with tsig.key; there is no restart_cmd.
+dns_update_site() {
+	local zone
+	[ "$(id -u)" = 0 ] || skip "only root can serve at port 53"
+	PATH=$PATH:/usr/sbin
+	DNS_PORT=53
+	export DNS_PORT
+	lab_open
+	mkdir -p zones
+	tsig-keygen -a hmac-sha256 sslm.example >tsig.key
+	chmod 600 tsig.key
+	for zone in example.com example.net; do
+		dns_zone "$zone" '@ NS ns1' "@ A $LAB_IP" "* A $LAB_IP" "www A $LAB_IP" >"zones/$zone.zone"
+	done
+	lab_try 5 update_start knot knot "$LAB_IP" "$DNS_PORT" tsig.key zones/example.com.zone zones/example.net.zone
+	# shellcheck disable=SC2119
+	CA_DNS=$LAB_IP:$DNS_PORT ca_start
+	acme_site dns-01 "$@"
+	{
+		printf "\n[dns]\n    update = '%s#%s tsig.key'\n" "$LAB_IP" "$DNS_PORT"
+		printf "\n[[dns_primary]]\n    domain = 'default'\n    server = '%s'\n    port = %s\n" "$LAB_IP" "$DNS_PORT"
+	} >>conf.d/ssl-mgr.conf
+	sed -i "s/^\[globals\]/&\n    dns_check_delay = 0\n    dns_xtra_ns = []/" conf.d/ssl-mgr.conf
+}
+
 dns_zone_knot() {
 	knot_start knot "$LAB_IP" "$DNS_PORT" zones/example.com.zone zones/example.net.zone
 }

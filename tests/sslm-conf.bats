@@ -410,3 +410,19 @@ wrong() {
 	SSLM_LOG=$PWD/no/log run -2 sslm-conf
 	[ "$(grep -c "sslm-conf: cannot open '$PWD/no/log': No such file or directory" <<<"$output")" = 1 ]
 }
+
+@test "[dns] update has to be a server and a key file" {
+	cp conf.d/ssl-mgr.conf was
+	for good in 'ns1.example.com /k' '192.0.2.1#5353 a key' '2001:db8::1#53  k'; do
+		{ cat was; printf '\n[dns]\n    update = "%s"\n' "$good"; } >conf.d/ssl-mgr.conf
+		run -0 --separate-stderr sslm-conf -p clean_keep
+		[ -z "$stderr" ]
+	done
+	line=$(($(wc -l <was) + 3))
+	for bad in '"ns1"' '""' '"ns1 "' '" key"' '"ns1#0 k"' '"ns1#65536 k"' '"ns1#x k"' '"-x k"' '"a/b k"' '["ns1 k"]' 5; do
+		{ cat was; printf '\n[dns]\n    update = %s\n' "$bad"; } >conf.d/ssl-mgr.conf
+		run -2 sslm-conf -p clean_keep
+		echo "$bad: $output"
+		[[ $output == "sslm-conf: conf.d/ssl-mgr.conf:$line: 'update' "* ]]
+	done
+}

@@ -265,3 +265,87 @@ until_file() {
 	echo "$kills kills"
 	[ $kills -gt 5 ]
 }
+
+# updater LINE...: an sslm-nsupdate that does this, found before ours.
+updater() {
+	script sslm-nsupdate "$@"
+	PATH=$PWD/cmds:$PATH
+}
+
+@test "[dns] update: each zone by itself, with its files, before the restart_cmd" {
+	conf "update = 'ns1.example.com#5353  keys/my key'" "restart_cmd = 'cmds/one'"
+	updater 'printf "%s|" "$@" >>log; echo >>log; cat >>stdin'
+	script one 'printf "%s\n" "$*" >>log'
+	mkdir -p certs/.zones certs/a.example certs/b.example
+	echo x >certs/.zones/acme-challenge.a.example
+	echo x >certs/a.example/tlsa.a.example
+	echo x >certs/b.example/tlsa.b.example
+	run -0 --separate-stderr sslm-dnspush b.example c.example a.example
+	[ -z "$stderr" ]
+	[ "$output" = $'a.example\nb.example\nc.example' ]
+	u='-q|-s|ns1.example.com#5353|-k|keys/my key|-l|certs/.update'
+	printf '%s\n' "$u/a.example|-w|60|--|a.example|certs/.zones/acme-challenge.a.example|certs/a.example/tlsa.a.example|" \
+	    "$u/b.example|-w|60|--|b.example|certs/b.example/tlsa.b.example|" "$u/c.example|-w|60|--|c.example|" \
+	    '--serial_bump a.example b.example c.example' | diff - log
+	[ ! -s stdin ]
+	[ "$(stat -c %a certs/.update)" = 700 ]
+	[ ! -e certs/.push ]
+}
+
+@test "[dns] update: zones that fail stay, the others are done" {
+	conf "update = 'ns1 key'" "restart_cmd = 'cmds/one'"
+	script one 'printf "%s\n" "$*" >>log'
+	updater 'for z; do [ "$z" != -- ] || break; shift; done; exit $(cat "$2.rc" 2>/dev/null || echo 0)'
+	echo 75 >b.example.rc
+	run -75 --separate-stderr sslm-dnspush a.example b.example
+	[ -z "$stderr" ]
+	[ "$output" = a.example ]
+	[ "$(cat certs/.push)" = b.example ]
+	[ "$(cat log)" = '--serial_bump a.example' ]
+	echo 1 >a.example.rc
+	run -1 sslm-dnspush -q a.example
+	[ "$(cat certs/.push)" = $'a.example\nb.example' ]
+	[ "$(wc -l <log)" = 1 ]
+	echo 2 >a.example.rc
+	rm b.example.rc
+	run -2 sslm-dnspush -q
+	[ "$(cat certs/.push)" = a.example ]
+	rm *.rc
+	run -0 sslm-dnspush -q
+	[ ! -e certs/.push ]
+	# A restart_cmd that fails keeps those zones as well.
+	script one 'exit 1'
+	echo 75 >b.example.rc
+	run -1 sslm-dnspush -q a.example b.example
+	[ "$(cat certs/.push)" = $'a.example\nb.example' ]
+	[ ! -e unknown ]
+}
+
+@test "[dns] update: one that is killed, too slow, or not there; and the time for all" {
+	conf "update = 'ns1 key'"
+	updater 'kill -9 $$'
+	run -1 sslm-dnspush a.example
+	[ "$output" = "sslm-dnspush: zone 'a.example': sslm-nsupdate: killed by signal 9 (Killed)" ]
+	updater 'printf "%s\n" "$*" >>log; sleep 2'
+	run -75 sslm-dnspush -q -w 2 a.example b.example
+	[ "$output" = "sslm-dnspush: zone 'b.example': no time is left for its update" ]
+	grep -q -- '-w 2 -- a.example' log
+	[ "$(cat certs/.push)" = b.example ]
+	p=$SSLM_BIN
+	mkdir alone
+	ln -s "$p/sslm-dnspush" alone/
+	PATH=$PWD/alone:/usr/bin:/bin run -1 sslm-dnspush
+	[[ $output == *"zone 'b.example': sslm-nsupdate: cannot be run: No such file or directory" ]]
+}
+
+@test "[dns] update: the test tree has its own challenges, and no TLSA records" {
+	conf "update = 'ns1 keys/k'"
+	updater 'printf "%s\n" "$*" >>log'
+	mkdir -p certs/.test/certs/.zones certs/.test/certs/a.example
+	touch certs/.test/.staging
+	ln -s ../../conf.d certs/.test/conf.d
+	echo x >certs/.test/certs/.zones/acme-challenge.a.example
+	echo x >certs/.test/certs/a.example/tlsa.a.example
+	run -0 sslm-dnspush -q -C certs/.test a.example
+	[ "$(cat certs/.test/log)" = '-q -s ns1 -k ../../keys/k -l certs/.update/a.example -w 60 -- a.example certs/.zones/acme-challenge.a.example' ]
+}
