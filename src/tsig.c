@@ -203,8 +203,8 @@ unsigned_text(const struct tsig_key *key, const struct tsig *t, const uint8_t *p
 	case ERROR_BADSIG:
 		return xasprintf("has another secret for the key '%s' (BADSIG)", key->name);
 	case ERROR_BADKEY:
-		return xasprintf("does not know the key '%s' with %s (BADKEY)", key->name,
-		    key->alg->name);
+		return xasprintf("does not know the key '%s' with %s, or does not let it do this "
+		    "(BADKEY)", key->name, key->alg->name);
 	case ERROR_BADTIME:
 		return xasprintf("does not agree with the time here (BADTIME)");
 	case ERROR_BADTRUNC:
@@ -221,7 +221,7 @@ holds(const struct tsig_key *key, const struct tsig_mac *asked, const uint8_t *p
 {
 	const uint8_t length[] = {0, (uint8_t)asked->n};
 	struct wire variables = wire_new();
-	struct tsig_mac mac;
+	struct tsig_mac mac = {.n = 0};
 
 	put_variables(&variables, key, t->time, t->fudge, t->error, t->other, t->other_len);
 	sign(key, (const struct piece[]){{length, sizeof(length)}, {asked->p, asked->n},
@@ -259,7 +259,7 @@ int
 tsig_verify(const struct tsig_key *key, const struct tsig_mac *asked, uint8_t *p, size_t *n,
     time_t now, char **why)
 {
-	struct tsig t;
+	struct tsig t = {.at = 0};
 	uint8_t alg[WIRE_NAME_MAX];
 	struct wire name = {.p = alg};
 	unsigned count;

@@ -15,15 +15,15 @@ enum {
 
 /* ---- what is wanted ------------------------------------------------------------------ */
 
+/* By type and owner: a message has records of one type, for there are servers that ask
+ * for each message whether one of their rules allows all of it. */
 static int
 by_set(const ldns_rr *a, const ldns_rr *b)
 {
-	int c = ldns_dname_compare(ldns_rr_owner(a), ldns_rr_owner(b));
+	int c = (ldns_rr_get_type(a) > ldns_rr_get_type(b)) -
+	    (ldns_rr_get_type(a) < ldns_rr_get_type(b));
 
-	if (c == 0)
-		c = (ldns_rr_get_type(a) > ldns_rr_get_type(b)) -
-		    (ldns_rr_get_type(a) < ldns_rr_get_type(b));
-	return c;
+	return c != 0 ? c : ldns_dname_compare(ldns_rr_owner(a), ldns_rr_owner(b));
 }
 
 /* By set and data, the wanted ones first. */

@@ -56,31 +56,44 @@ update_refused(struct update *u, const uint8_t *answer, const char *what)
 
 /* ---- doing it ------------------------------------------------------------------------------ */
 
-/* The sets from first on that go into one message: the one behind the last, with *w the
- * message, unless it has none of them. */
+/* Does a set go into the message that begins with an earlier one, and has that size? */
+static bool
+fits(const struct update_set *first, const struct update_set *s, size_t size)
+{
+	return !first->alone && !s->alone &&
+	    ldns_rr_get_type(first->record->rr) == ldns_rr_get_type(s->record->rr) &&
+	    size + s->before.n + s->change.n <= WIRE_MAX;
+}
+
+static void
+put_count(struct wire *w, size_t at, unsigned n)
+{
+	w->p[at] = (uint8_t)(n >> 8);
+	w->p[at + 1] = (uint8_t)n;
+}
+
+/* The sets from first on that go into one message, *w: the one behind the last of them;
+ * first itself if there is none. */
 static size_t
 pack(const struct update *u, size_t first, const ldns_rdf *zone, struct wire *w)
 {
-	size_t end, size;
+	const struct update_set *begin = NULL, *s;
 	unsigned nbefore = 0, nchange = 0;
+	size_t end, size;
 
 	*w = update_message(OPCODE_UPDATE, zone, LDNS_RR_TYPE_SOA);
 	size = w->n + SIGNATURE_MAX;
 	for (end = first; end < u->nset; end++) {
-		const struct update_set *s = &u->set[end];
-
-		if (!s->busy)
+		if (!(s = &u->set[end])->busy)
 			continue;
-		if (nbefore > 0 && (s->alone || size + s->before.n + s->change.n > WIRE_MAX))
+		if (begin != NULL && !fits(begin, s, size))
 			break;
+		if (begin == NULL)
+			begin = s;
 		size += s->before.n + s->change.n;
 		w->full = w->full || s->before.full || s->change.full;
 		nbefore += s->nbefore;
 		nchange += s->nchange;
-		if (s->alone) {
-			end++;
-			break;
-		}
 	}
 	for (size_t i = first; i < end; i++)
 		if (u->set[i].busy)
@@ -89,11 +102,9 @@ pack(const struct update *u, size_t first, const ldns_rdf *zone, struct wire *w)
 		if (u->set[i].busy)
 			wire_put(w, u->set[i].change.p, u->set[i].change.n);
 	w->full = w->full || size > WIRE_MAX;
-	w->p[NSET_AT] = (uint8_t)(nbefore >> 8);
-	w->p[NSET_AT + 1] = (uint8_t)nbefore;
-	w->p[NCHANGE_AT] = (uint8_t)(nchange >> 8);
-	w->p[NCHANGE_AT + 1] = (uint8_t)nchange;
-	return nbefore == 0 ? first : end;
+	put_count(w, NSET_AT, nbefore);
+	put_count(w, NCHANGE_AT, nchange);
+	return begin == NULL ? first : end;
 }
 
 /* It was done. */
