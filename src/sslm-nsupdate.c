@@ -186,7 +186,7 @@ make_so(struct update *u, bool dry)
 
 	for (int round = 0; update_plan(u); round++) {
 		if (!update_busy(u))
-			return EX_YES;
+			return u->refused ? EX_PERM : EX_YES;
 		if (dry) {
 			update_show(u);
 			return EX_YES;

@@ -108,11 +108,13 @@ struct talk {
 	struct dns_addr addr[TALK_ADDRS];
 	size_t n;
 	int fd;			/* -1: no connection */
+	bool bear;		/* no complaint of TALK_REFUSED */
 };
 
 enum talk_fate {
 	TALK_ANSWER,		/* as it has to be */
 	TALK_LOST,		/* the server has hung up: what it has done is not known */
+	TALK_REFUSED,		/* after a complaint: it says no, and not signed */
 	TALK_FAILED		/* after a complaint; the status is in *status */
 };
 
@@ -159,6 +161,7 @@ struct update {
 	struct update_set *set;
 	size_t n, nset;
 	int status;		/* to end with, after a complaint */
+	bool refused;		/* some sets, after complaints; the others go on */
 	bool (*save)(const struct update *u);	/* those that are own, before anything
 					 * is sent, and after; false after a complaint */
 	void (*tell)(const struct update_record *r, uint32_t ttl, bool add);	/* what was done */

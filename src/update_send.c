@@ -172,7 +172,18 @@ too_large(struct update *u, size_t first, size_t end)
 	return TALK_FAILED;
 }
 
-/* One message; false after a complaint. */
+/* An update with that set was refused: if it was in it alone, it is left as it is. */
+static void
+give_up(struct update *u, struct update_set *s, size_t in_message)
+{
+	if (s->busy && in_message == 1) {
+		s->busy = false;
+		u->refused = true;
+	}
+	s->alone = true;
+}
+
+/* One message; false after a complaint that is about more than its records. */
 static bool
 send_update(struct update *u, struct wire *w, size_t first, size_t end)
 {
@@ -184,6 +195,7 @@ send_update(struct update *u, struct wire *w, size_t first, size_t end)
 
 	/* By a new connection: one that the server has closed meanwhile takes it, too. */
 	talk_end(u->talk);
+	u->talk->bear = sets > 1;
 	fate = w->full ? too_large(u, first, end) : talk_ask(u->talk, w, answer, &n, &u->status);
 	rcode = fate == TALK_ANSWER ? answer[3] & 15 : LDNS_RCODE_SERVFAIL;
 	other = rcode == LDNS_RCODE_YXRRSET || rcode == LDNS_RCODE_NXRRSET;
@@ -198,10 +210,18 @@ send_update(struct update *u, struct wire *w, size_t first, size_t end)
 		if (s->busy && other)
 			changed(s, sets);
 	}
-	if (fate == TALK_ANSWER && rcode != LDNS_RCODE_NOERROR && !other) {
+	if (fate == TALK_ANSWER && rcode != LDNS_RCODE_NOERROR && !other &&
+	    !(u->talk->bear && rcode == LDNS_RCODE_REFUSED)) {
 		update_refused(u, answer, "an update");
 		fate = TALK_FAILED;
 	}
+	/* Perhaps the key may not change one of these names: each by itself, then. */
+	if (fate == TALK_REFUSED || rcode == LDNS_RCODE_REFUSED) {
+		for (size_t i = first; i < end; i++)
+			give_up(u, &u->set[i], sets);
+		fate = TALK_ANSWER;
+	}
+	u->talk->bear = false;
 	free(answer);
 	return fate != TALK_FAILED;
 }

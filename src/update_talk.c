@@ -197,11 +197,16 @@ talk_ask(struct talk *t, struct wire *w, uint8_t *answer, size_t *n, int *status
 	if ((odd = fault(w, answer, *n)) != NULL) {
 		complain("the server '%s' %s", t->server, odd);
 	} else if ((*status = tsig_verify(t->key, &mac, answer, n, time(NULL), &why)) != EX_YES) {
-		complain("the server '%s' %s", t->server, why);
+		/* Knot DNS says so of what its rules do not allow. */
+		if (*status == EX_PERM && ((answer[3] & 15) == LDNS_RCODE_NOTAUTH ||
+		    (answer[3] & 15) == LDNS_RCODE_REFUSED))
+			fate = TALK_REFUSED;
+		if (fate != TALK_REFUSED || !t->bear)
+			complain("the server '%s' %s", t->server, why);
 		free(why);
 	} else {
 		return TALK_ANSWER;
 	}
 	talk_end(t);
-	return TALK_FAILED;
+	return fate == TALK_REFUSED ? fate : TALK_FAILED;
 }
