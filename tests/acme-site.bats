@@ -158,9 +158,7 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 	service example.com mail pebble example.com mx1.example.com
 	service example.com wild pebble example.com '*.example.com'
 	service example.net w pebble example.net www.example.net www.example.com
-	mkdir -p certs/example.com
 	tlsa="_25._tcp.mx1.example.com. 60 IN TLSA 3 1 1 $(printf '0123456789ABCDEF%.0s' 1 2 3 4)"
-	printf '%s\n' ';; tlsa' "$tlsa" >certs/example.com/tlsa.example.com
 	m renew
 	m roll
 	ca_root root.pem
@@ -168,25 +166,29 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 		believed $s
 	done
 	[ "$(ca_issued)" = 3 ]
-	# One update for each zone to publish, and one to withdraw; TLSA stays.
+	# One update for each zone to publish, and one to withdraw.
 	[ "$(grep -c 'DDNS, finished' knot/log)" = 4 ]
 	for zone in example.com example.net; do
 		[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.$zone TXT)" ]
 		[ "$(cat certs/.zones/acme-challenge.$zone)" = "$(printf ';; acme-challenge for : %s\n;; acme-challenge : %s' $zone $zone)" ]
 	done
-	[ "$(kdig +short @"$LAB_IP" -p 53 _25._tcp.mx1.example.com TLSA | tr -d ' ')" = "311$(printf '0123456789ABCDEF%.0s' 1 2 3 4)" ]
-	[ "$(tr a-f A-F <certs/.update/example.com)" = "$(tr a-f A-F <<<"$tlsa")" ]
+	[ ! -e certs/.update/example.com ]
 	[ ! -e certs/.update/example.net ]
 	[ "$(stat -c %a certs/.update certs/.zones | xargs)" = '700 755' ]
 	[ ! -e certs/.push ]
 	[ ! -e certs/.challenges ]
 	run -0 m renew
 	[ -z "$output" ]
-	# The test tree publishes its challenges too, and leaves the TLSA record alone.
+	# TLSA records go the same way; the test tree publishes its challenges, and leaves them.
+	tlsa_file=certs/example.com/tlsa.example.com
+	printf '%s\n' ';; tlsa' "$tlsa" >$tlsa_file
+	sslm-dnspush -q example.com
+	[ "$(kdig +short @"$LAB_IP" -p 53 _25._tcp.mx1.example.com TLSA | tr -d ' ')" = "311$(printf '0123456789ABCDEF%.0s' 1 2 3 4)" ]
+	[ "$(tr a-f A-F <certs/.update/example.com)" = "$(tr a-f A-F <<<"$tlsa")" ]
 	sed "s/ca_url = \(.*\)/&\n    ca_test_url = \1/" -i conf.d/ca-info.conf
 	m renew TEST=1
 	[ "$(ca_issued)" = 6 ]
-	[ "$(grep -c 'DDNS, finished' knot/log)" = 8 ]
+	[ "$(grep -c 'DDNS, finished' knot/log)" = 9 ]
 	[ -n "$(kdig +short @"$LAB_IP" -p 53 _25._tcp.mx1.example.com TLSA)" ]
 	[ -z "$(ls certs/.test/certs/.update)" ]
 	# So does a rehearsal, and nothing is left of it.
@@ -194,8 +196,8 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 	[ ! -e certs/.dry ]
 	[ -z "$(kdig +short @"$LAB_IP" -p 53 _acme-challenge.example.com TXT)" ]
 	# Without its file the TLSA record goes, when the zone is pushed.
-	rm certs/example.com/tlsa.example.com
-	m dns SERVICES=example.com
+	rm $tlsa_file
+	sslm-dnspush -q example.com
 	[ -z "$(kdig +short @"$LAB_IP" -p 53 _25._tcp.mx1.example.com TLSA)" ]
 	[ -z "$(ls certs/.update)" ]
 }

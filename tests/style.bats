@@ -87,9 +87,5 @@ told() {
 	awk '/^\/\*|^ \*|\*\/$/ { c = 1; next }
 	    /^[a-z].*\(.*/ && !/^#/ { if (!c) { print NR ": " $0; bad = 1 } next }
 	    /^$/ { c = 0 }
-<<<<<<< HEAD
 	    END { exit bad }' "$TOP"/src/*.h
-=======
-	    END { exit bad }' "$TOP"/src/{sslm,acme,cert,challenge,dane,dns,site,update}.h
->>>>>>> d35997f ([dns] update: challenges and TLSA records go to the name server by dynamic updates)
 }
