@@ -189,6 +189,7 @@ bool update_drops(const struct update_set *s, const struct update_record *r);
 /* Tell what is done to a set. */
 void update_tell(const struct update *u, const struct update_set *s);
 
+/* Free what it holds. */
 void update_free(struct update *u);
 
 /* ---- update_send.c: updates as messages, and what comes of them ---------------------------- */
