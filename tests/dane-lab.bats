@@ -232,18 +232,25 @@ killed_at() {
 	note "a reload that fails"
 	renew
 	shown mx1 mail-ec/{curr,next}
-	echo 2 >lab/fail
 	old=$(readlink "$mail/curr")
+	first=$(key "$mail/curr/cert.pem")
 	run -75 roll
 	[ "${#lines[@]}" = 1 ]
 	[ "$(readlink "$mail/curr")" = "$old" ]
+	echo 100 >lab/fail
 	run rolled
 	[ "$status" = 1 ]
-	[ "$(cat lab/fail)" = 1 ]
 	[ "$(readlink "$mail/curr")" != "$old" ]
 	shown mx1 mail-ec/{curr,prev}
+	# And it fails for the whole of the next renewal.
+	run -1 renew
+	shown mx1 mail-ec/{curr,next,prev}
+	sleep $((ttl + 5))
 	run -1 roll
-	shown mx1 mail-ec/{curr,prev}
+	[ ! -L "$mail/next" ]
+	shown mx1 mail-ec/{curr,prev} "$first"
+	[ "$(cat lab/fail)" -gt 90 ]	# tried, and not again and again
+	echo 0 >lab/fail
 	rolled
 	shown mx1 mail-ec/curr
 	no_failure
