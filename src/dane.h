@@ -191,6 +191,7 @@ struct dane_member {
 	struct service_id id;
 	char *dir;		/* certs/GROUP/SERVICE */
 	bool in_use;		/* it has a curr; if not, only a next is in gen */
+	bool untold;		/* some server that depends on it was never told of it */
 	struct dane_gen {
 		char *label;	/* "curr", "next" or the name of a generation */
 		struct tlsas rr;	/* its own tlsa.rr */
@@ -207,6 +208,12 @@ struct dane_member {
  */
 int dane_members(const struct site *site, const char *group, struct dane_member **m, size_t *n);
 void dane_members_free(struct dane_member *m, size_t n);
+
+/* ---- dane_first.c: records that an owner would get for the first time ------------------ */
+
+/* Add what is published of a group, in any of the places where it is; false, without a
+ * word, if that cannot be told. */
+bool dane_published(const struct site *site, const char *group, struct tlsas *l);
 
 /* ---- dane_group.c: what is published of a group --------------------------------------- */
 

@@ -17,14 +17,19 @@ struct page {
 	time_t old_at;		/* when they were replaced */
 };
 
+/* Add the records of a generation; with have, those at owners that are in that list or
+ * on the page. */
 static void
-add_part(struct page *p, const struct dane_member *m, const struct dane_gen *g)
+add_part(struct page *p, const struct dane_member *m, const struct dane_gen *g,
+    const struct tlsas *have)
 {
 	p->from = xreallocarray(p->from, p->label.n + 1, sizeof(*p->from));
 	p->from[p->label.n] = p->all.n;
 	words_add(&p->label, xasprintf("%s %s", m->id.service, g->label));
 	for (size_t i = 0; i < g->all.n; i++)
-		tlsas_copy(&p->all, &g->all.rr[i]);
+		if (have == NULL || tlsas_owner(have, g->all.rr[i].owner) ||
+		    tlsas_owner(&p->all, g->all.rr[i].owner))
+			tlsas_copy(&p->all, &g->all.rr[i]);
 }
 
 /* Has somebody else records at an owner of these? */
@@ -48,18 +53,25 @@ one_ttl(struct tlsas *l)
 				l->rr[i].ttl = l->rr[k].ttl;
 }
 
-/* What is in use first; then what is to be used for the first time: only where others
- * have records at the same owners, which would not allow its key. */
+/* What is in use first, and of what a server was never told only what goes to owners that
+ * have records; then what is to be used for the first time: only where others have
+ * records at the same owners, which would not allow its key. */
 static void
-collect(struct page *p, const struct dane_member *m, size_t n)
+collect(struct page *p, const struct dane_member *m, size_t n, const struct site *site)
 {
-	for (size_t i = 0; i < n; i++)
-		for (size_t g = 0; g < m[i].n && m[i].in_use; g++)
-			add_part(p, &m[i], &m[i].gen[g]);
+	struct tlsas have = {0}, *known = &have;
+
+	if (n > 0 && !dane_published(site, m->id.group, &have))
+		known = NULL;
+	for (int untold = 0; untold <= 1; untold++)
+		for (size_t i = 0; i < n; i++)
+			for (size_t g = 0; g < m[i].n && m[i].in_use && m[i].untold == untold; g++)
+				add_part(p, &m[i], &m[i].gen[g], untold ? known : NULL);
 	for (size_t i = 0; i < n; i++)
 		if (!m[i].in_use && m[i].n > 0 && meets(&p->all, &m[i].gen[0].all))
-			add_part(p, &m[i], &m[i].gen[0]);
+			add_part(p, &m[i], &m[i].gen[0], NULL);
 	one_ttl(&p->all);
+	tlsas_free(&have);
 }
 
 /* ---- kinds of records -------------------------------------------------------- */
@@ -324,7 +336,7 @@ dane_group(const struct site *site, const char *group, bool *changed)
 	*changed = false;
 	/* A record too many does no harm, one too few does. */
 	if (ret == EX_YES) {
-		collect(&p, m, n);
+		collect(&p, m, n, site);
 		ret = keep_needed(site, &p, group);
 		one = write_all(site, &p, group, changed);
 		ret = one != EX_YES ? one : ret;

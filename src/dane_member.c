@@ -96,6 +96,7 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 		ret = add_gen(m, curr, "curr", s, mx);
 		if (!deployed_gens(site, &m->id, &used, &unknown, &none))
 			unknown = true;
+		m->untold = unknown;
 		if (prev != NULL && prev_counts(m, unknown, none))
 			words_add(&used, xstrdup(prev));
 		/* A link that leads nowhere has been removed by hand, or by another program. */

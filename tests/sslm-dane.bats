@@ -329,9 +329,9 @@ lines() {
 }
 
 @test "the key before counts as long as a server that depends on it has never been told" {
-	printf '[smtp]\n    restart_cmd = "false"\n' >>conf.d/ssl-mgr.conf
 	servers '@ MX 10 mx1'
 	put_in_use mail-ec
+	printf '[smtp]\n    restart_cmd = "false"\n' >>conf.d/ssl-mgr.conf
 	old=$(curr mail-ec)
 	make_next mail-ec
 	sslm-roll -qf example.com:mail-ec 2>/dev/null
@@ -339,6 +339,41 @@ lines() {
 	sed -i "s/rolled to curr : .*/rolled to curr : 20200101T000000Z/" certs/example.com/mail-ec/curr/info
 	sslm-dane -q
 	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$old" "$(curr mail-ec)")
+}
+
+@test "an owner gets its first record when the servers have been told, and not before" {
+	printf '[smtp]\n    restart_cmd = "false"\n' >>conf.d/ssl-mgr.conf
+	servers '@ MX 10 mx1'
+	make_next mail-ec
+	run -1 roll_it mail-ec
+	run -0 --separate-stderr sslm-dane
+	[ -z "$output$stderr" ]
+	[ ! -s zones/tlsa.example.com ]
+	# Not the set after it, either, and that does not roll without its record.
+	make_next mail-ec
+	sslm-dane -q
+	[ ! -s zones/tlsa.example.com ]
+	run -75 sslm-dane -e -p "$port"
+	run -75 sslm-roll -m 0 example.com:mail-ec
+	sed -i 's/"false"/"true"/' conf.d/ssl-mgr.conf
+	sslm-deploy -q
+	sslm-dane -q
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$(curr mail-ec)" "$(next mail-ec)")
+	# What is lost of what servers were told does not withdraw what is published, in
+	# whatever place that is; an owner that is new waits.
+	rm certs/.deployed certs/example.com/tlsa.example.com
+	sed -i 's/"true"/"false"/' conf.d/ssl-mgr.conf
+	sed -i 's/^@ MX .*/&\n@ MX 20 mx2/' zones/example.com.zone
+	dns_stop ns1
+	knot_start ns1 127.0.0.11 "$port" zones/example.com.zone
+	rm certs/example.com/mail-ec/*/tlsa.rr
+	sslm-dane -q
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$(curr mail-ec)" "$(next mail-ec)")
+	run ! grep mx2 zones/tlsa.example.com
+	sed -i 's/"false"/"true"/' conf.d/ssl-mgr.conf
+	sslm-deploy -q
+	sslm-dane -q
+	published | grep mx2 | diff - <(lines _25._tcp.mx2.example.com. "$(curr mail-ec)" "$(next mail-ec)")
 }
 
 @test "where nobody of ours tells the servers, the old key counts for a day after the roll" {
