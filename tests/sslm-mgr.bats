@@ -171,3 +171,36 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	echo 75 >certs/.exit
 	run -1 own/bin/sslm-mgr -renew
 }
+
+@test "init makes a site that works as it is, in three lines" {
+	run -0 sslm-mgr init new/site
+	[ -z "$output" ]
+	[ "$(wc -l <new/site/Makefile)" = 3 ]
+	diff -r "$TOP/conf.d" new/site/conf.d
+	[ "$(stat -c %a new/site new/site/conf.d new/site/conf.d/ssl-mgr.conf | xargs)" = "755 755 644" ]
+	cd new/site
+	m -j2 renew
+	m roll
+	openssl verify -CAfile certs/ca/my-root/curr/cert.pem -untrusted $web/curr/chain.pem $web/curr/cert.pem
+}
+
+@test "init touches nothing that is there" {
+	mkdir one two
+	echo mine >one/Makefile
+	run -1 sslm-mgr init one
+	[[ $output == *"'one' has a Makefile"* ]]
+	[ "$(ls -A one)" = Makefile ]
+	mkdir two/conf.d
+	run -1 sslm-mgr init two
+	[[ $output == *"'two' has a conf.d"* ]]
+	[ "$(ls -A two)" = conf.d ]
+	# A run that was killed is ended by the next.
+	sslm-mgr init three
+	rm -r three/conf.d
+	run -0 sslm-mgr init three
+	[ -f three/conf.d/ssl-mgr.conf ]
+	[ "$(ls -A three | xargs)" = "Makefile conf.d" ]
+	run -2 sslm-mgr init
+	run -2 sslm-mgr init a b
+	run -75 sslm-mgr init /dev/null/site
+}

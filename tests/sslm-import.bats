@@ -1,0 +1,221 @@
+# Trees as other programs leave them; every certificate in them is openssl's.
+setup() { load helper; load site; load pki; workdir; site; pki; conf; }
+
+web=example.com/web-ec
+
+# The sample site, whose web service has an ACME CA, and needs none of it here.
+conf() {
+	sed -i "s/'my-int'/'le'/; s/^    CN = .*/    CN = 'www.example.com'/; s/sans = .*/sans = ['www.example.com', '*.example.com', '192.0.2.1', '2001:db8::1']/
+	    s/secp384r1/secp256r1/" \
+	    conf.d/$web
+	printf "[le]\n    ca_type = 'letsencrypt'\n" >>conf.d/ca-info.conf
+	printf "[dns]\n    acme_dir = 'zones'\n    restart_cmd = 'true'\n" >>conf.d/ssl-mgr.conf
+	printf "[web]\n    server_dir = 'web'\n" >>conf.d/ssl-mgr.conf
+	mkdir zones
+}
+
+# set_of DIR [BEGIN [END]]: a certificate for what the service file says, by the lab's CA.
+set_of() {
+	request "$1" www.example.com -addext "subjectAltName=$SANS" &&
+	    BEGIN=${2:-20260901000000Z} END=${3:-20990101000000Z} EXT=$EXT_LEAF$SANS issue "$1" int
+}
+
+# ssl_mgr GENERATION: a set of ssl-mgr's making in the service's db.
+ssl_mgr() {
+	set_of "certs/$web/db/$1"
+	whole "certs/$web/db/$1"
+	chmod 600 "certs/$web/db/$1/privkey.pem"
+	echo ";; tlsa" >"certs/$web/db/$1/tlsa.rr"
+}
+
+# The service as ssl-mgr leaves it: all three links, and one in the making if asked for.
+ssl_mgr_site() {
+	ssl_mgr 20260701-02:30:00
+	ssl_mgr 20260901-02:30:00
+	ssl_mgr 20261101-02:30:00
+	chmod 750 certs/example.com certs/$web/db
+	ln -s db/20260701-02:30:00 certs/$web/prev
+	ln -s db/20260901-02:30:00 certs/$web/curr
+	ln -s db/20261101-02:30:00 certs/$web/next
+	echo "# web-ec rolled to curr : 20260901-05:30:00" >certs/$web/curr/info
+	mkdir -p prod-certs/$web
+	cp -r certs/$web/db/20260901-02:30:00 prod-certs/$web/curr
+	mkdir .flags
+	touch .flags/6_1_updated
+}
+
+links() { (cd certs/$web && readlink curr next prev | xargs); }
+
+@test "a site of ssl-mgr goes on with its curr and its next" {
+	ssl_mgr_site
+	chmod 644 certs/$web/next/privkey.pem
+	before=$(links)
+	run -0 sslm-import
+	[[ $output == *"$web	curr is taken over"*"$web	next is taken over"* ]]
+	[[ $output == *"20261101-02:30:00/privkey.pem' could be read by others"* ]]
+	[ "$(stat -Lc %a certs/$web/next/privkey.pem)" = 600 ]
+	[ "$(links)" = "$before" ]
+	# Neither is due; next waits from when its certificate came.
+	run -0 sslm-mgr -renew $web
+	[ "$(links)" = "$before" ]
+	run -75 sslm-mgr -roll $web
+	[[ $output == *"too soon to roll"* ]]
+	touch -d '3 hours ago' certs/$web/next/cert.pem
+	run -0 sslm-mgr -roll $web
+	[ "$(links)" = "db/20261101-02:30:00 db/20260901-02:30:00" ]
+	# Production was a directory of files.
+	[ -L prod-certs/$web/curr ]
+	cmp certs/$web/curr/cert.pem prod-certs/$web/curr/cert.pem
+	# And again: there is nothing to say against it.
+	run -0 sslm-import -q
+	[ -z "$output" ]
+}
+
+@test "a next that was only begun is gone on with, by its key" {
+	ssl_mgr_site
+	rm certs/$web/next/{cert,chain,fullchain,bundle}.pem
+	cp certs/$web/next/privkey.pem key
+	run -0 sslm-import
+	[[ $output == *"$web	next was begun: the next renewal goes on with it"* ]]
+	cmp key certs/$web/next/privkey.pem
+}
+
+@test "what does not fit is told, by status 1 too, and the rest is taken over" {
+	ssl_mgr_site
+	cp certs/$web/prev/privkey.pem certs/$web/next/privkey.pem
+	run -1 sslm-import
+	[[ $output == *"curr is taken over"* ]]
+	[[ $output == *"$web: next cannot be used: sslm-mgr -renew -f $web"* ]]
+	cp certs/$web/prev/privkey.pem certs/$web/curr/privkey.pem
+	run -1 sslm-import
+	[[ $output == *"$web: curr stays in use"* ]]
+	[ -e certs/$web/curr/cert.pem ]
+}
+
+@test "a lineage of certbot: links into an archive" {
+	mkdir -p le/live/www le/archive
+	set_of le/archive/www
+	whole le/archive/www
+	for f in privkey cert chain fullchain; do
+		mv "le/archive/www/$f.pem" "le/archive/www/${f}3.pem"
+		ln -s "../../archive/www/${f}3.pem" "le/live/www/$f.pem"
+	done
+	# In spite of a careless umask.
+	umask 000
+	run -0 sslm-import example.com:web-ec le/live/www
+	umask 022
+	[[ $output == *"$web	curr is the set of '$PWD/le/live/www'"* ]]
+	for f in privkey cert chain fullchain; do
+		cmp "le/live/www/$f.pem" "certs/$web/curr/$f.pem"
+	done
+	[ "$(stat -Lc %a certs/$web/curr/{privkey,bundle}.pem | sort -u)" = 600 ]
+	openssl req -in certs/$web/curr/csr.pem -noout -verify
+	cmp <(openssl req -in certs/$web/curr/csr.pem -noout -pubkey) <(openssl x509 -in le/live/www/cert.pem -noout -pubkey)
+	run -0 sslm-verify certs/$web/curr
+	[ ! -L certs/$web/next ]
+	# It is the set in use: not due, and servers get it.
+	run -1 sslm-due $web
+	run -0 sslm-mgr -renew $web
+	[ ! -L certs/$web/next ]
+	cmp le/live/www/privkey.pem prod-certs/$web/curr/privkey.pem
+	# Once is enough.
+	run -1 sslm-import $web le/live/www
+	[[ $output == *"has a set in use"* ]]
+}
+
+@test "dehydrated: a key in the older form, by the way of sslm-mgr" {
+	set_of deh
+	openssl pkey -in deh/privkey.pem -traditional -out deh/privkey-1.pem
+	grep -q 'BEGIN EC PRIVATE KEY' deh/privkey-1.pem
+	ln -sf privkey-1.pem deh/privkey.pem
+	whole deh
+	rm deh/csr.pem deh/bundle.pem
+	run -0 sslm-mgr import $web deh
+	cmp deh/privkey.pem certs/$web/curr/privkey.pem
+	run -0 sslm-verify certs/$web/curr
+}
+
+@test "other names than the service wants: taken over, and due" {
+	set_of other
+	sed -i "s/sans = .*/sans = ['www.example.com', 'new.example.com']/" conf.d/$web
+	run -0 sslm-import $web other
+	run -0 sslm-due $web
+	[[ $output == *"$web	"*new.example.com* ]]
+}
+
+@test "what does not fit leaves nothing behind" {
+	set_of good
+	cp -r good bad
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out bad/privkey.pem 2>/dev/null
+	run -1 sslm-import $web bad
+	[[ $output == *"$web: not imported"* ]]
+	[ ! -L certs/$web/next ]
+	[ -z "$(ls -A certs/$web/db)" ]
+	set_of old 20250101000000Z 20260101000000Z
+	run -1 sslm-import $web old
+	[[ $output == *expired* ]]
+	cp -r good half
+	: >half/chain.pem
+	run -1 sslm-import $web half
+	[[ $output == *"has no chain.pem"* ]]
+	cp -r good huge
+	truncate -s 2M huge/privkey.pem
+	run -1 sslm-import $web huge
+	[[ $output == *"is too large"* ]]
+	cp -r good wild
+	echo '$(touch pwned)' >wild/cert.pem
+	run -1 sslm-import $web wild
+	[ ! -e pwned ]
+	# A next of its own making is not given up.
+	sslm-next $web
+	sslm-genkey -o certs/$web/next/privkey.pem
+	run -1 sslm-import $web good
+	[[ $output == *"has a set in next"* ]]
+	rm certs/$web/next
+	rm -r certs/$web/db/*
+	[ -z "$(ls -A certs/$web/db)" ]
+	[ ! -L certs/$web/curr ]
+	run -0 sslm-import $web good
+}
+
+@test "killed at any change to the file system, it is done again; no key is ever open to others" {
+	traceable
+	set_of good
+	umask 000
+	local real=$SSLM_BIN n m
+	for n in 1 2 3 4 5 6; do
+		for m in $(seq 1 20); do
+			rm -rf certs killed
+			deadly $n $m
+			SSLM_BIN=$PWD/deadly setsid -w "$real/sslm-import" -q $web good 2>/dev/null || true
+			[ -e killed ] || break
+			for k in $(find certs -name '*privkey*' -o -name '*bundle*' 2>/dev/null); do
+				[ "$(stat -Lc %a "$k")" = 600 ]
+			done
+			[ ! -L certs/$web/curr ] || sslm-verify certs/$web/curr
+			sslm-import -q $web good || [ -L certs/$web/curr ]
+			sslm-verify certs/$web/curr
+			[ ! -L certs/$web/next ]
+		done
+	done
+}
+
+@test "wrong usage, other runs, other places" {
+	set_of good
+	run -2 sslm-import one
+	run -2 sslm-import ca:my-root good
+	[[ $output == *"cannot be imported"* ]]
+	run -2 sslm-import example.com:nothing good
+	run -2 sslm-import example.com good
+	[[ $output == *"more than one service"* ]]
+	run -1 sslm-import $web nowhere
+	[[ $output == *"'nowhere' is not a directory"* ]]
+	mkdir -p elsewhere certs
+	run -2 sslm-import -C elsewhere
+	[[ $output == *"no conf.d in 'elsewhere'"* ]]
+	run -75 flock certs/.lock sslm-import $web good
+	[[ $output == *"another run is at work"* ]]
+	cd elsewhere
+	run -0 sslm-import -C .. $web ../good
+	[ -L ../certs/$web/curr ]
+}
