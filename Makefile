@@ -12,7 +12,7 @@ all:			## build every program
 # A program is a file src/sslm-NAME.c; what the others hold is shared.
 PROGS   := $(patsubst src/%.c,%,$(wildcard src/sslm-*.c))
 SHARED  := $(filter-out sslm-%,$(patsubst src/%.c,%,$(wildcard src/*.c)))
-SCRIPTS := sslm-mgr sslm-import
+SCRIPTS := sslm-mgr sslm-import sslm-auth-hook
 LIBS-sslm-status    := -ljansson
 LIBS-sslm-jws       := -ljansson
 LIBS-sslm-acme      := -lcurl -ljansson

@@ -168,7 +168,7 @@ look = [ -n "$(KEEP)" ] || sslm-dane -e $1 -- $$SERVICES || bad=1
 define withdraw
 [ ! -e certs/.challenges ] || sslm-challenge -d -q || bad=1; \
 $(push); \
-for tree in .test .dry; do \
+for tree in .test .dry .certbot; do \
 	if [ -e certs/$$tree/certs/.challenges ] || [ -e certs/$$tree/certs/.push ]; then \
 		SSLM_LOCKED=1 $(MAKE) -C certs/$$tree -f '$(above)/site.mk' MK='$(above)' tidy || bad=1; \
 	fi; \

@@ -125,6 +125,7 @@ lab_stop() {
 #	CA_EAB='kid=key ...'	external account binding is required (base64url keys)
 #	CA_CONFIG=JSON		more of pebble's configuration, e.g.
 #				{"certificateValidityPeriod": 86400, "domainBlocklist": ["no.test"]}
+#	PEBBLE_NONCES=PERCENT	so many good nonces are rejected
 #	CA_DNS=ADDRESS:PORT	pebble asks this server instead of challtestsrv
 #
 # A CA that is started again in the same lab has the same URL, but knows no account.
@@ -149,7 +150,7 @@ ca_ports() {
 		httpPort: $http, tlsPort: $tls, externalAccountBindingRequired: ($eab != ""),
 		externalAccountMACKeys: ($eab / " " | map(select(. != "") / "=" | {key: .[0], value: .[1]}) |
 		    from_entries)} + $more)}' >"$LAB/pebble.json"
-	if ! lab_serve pebble "$port,$mgmt" env PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=5 PEBBLE_AUTHZREUSE=0 \
+	if ! lab_serve pebble "$port,$mgmt" env PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT="${PEBBLE_NONCES:-5}" PEBBLE_AUTHZREUSE=0 \
 	    "$@" pebble -config "$LAB/pebble.json" -dnsserver "${CA_DNS:-$LAB_IP:$dns}"; then
 		lab_end "$LAB/challtestsrv.pid"
 		return 1

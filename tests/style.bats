@@ -1,7 +1,7 @@
 # The house style, checked: what a reader may rely on in every program.
 setup() { load helper; workdir; }
 
-programs() { (cd "$TOP/src" && ls sslm-*.c) | sed 's/\.c$//'; echo sslm-mgr; echo sslm-import; }
+programs() { (cd "$TOP/src" && ls sslm-*.c) | sed 's/\.c$//'; echo sslm-mgr; echo sslm-import; echo sslm-auth-hook; }
 
 # The usage of a program and the SYNOPSIS of its manual, white space folded.
 used() { "$1" -h | sed 's/^usage: //' | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'; }

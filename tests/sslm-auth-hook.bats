@@ -1,0 +1,177 @@
+# The hook, called by a real certbot that has its certificates from pebble.
+setup() {
+	load helper; load site; load dns; load acme; workdir
+	PATH=$PWD/bin:$PATH	# certbot takes no path with a blank for a hook
+	mkdir bin
+}
+teardown() { lab_stop; dns_stop_all; }
+
+# certbot 2.1 stumbles over a nonce that is refused.
+pebble_start() { PEBBLE_NONCES=0 ca_start; }
+
+web=example.com/web-ec
+
+# certbot with directories of its own here.
+certbot() {
+	REQUESTS_CA_BUNDLE=$CA_BUNDLE command certbot --config-dir le --work-dir le.work --logs-dir le.log "$@"
+}
+
+# get CHALLENGE SERVICE NAME...: a certificate by it, with our hook.
+get() {
+	local how=$1 service=$2 name list=() hook
+	shift 2
+	for name; do list+=(-d "$name"); done
+	hook="sslm-auth-hook -C '$PWD' ${service/\// }"
+	certbot certonly -n --server "$ACME_URL" --agree-tos -m hostmaster@example.com \
+	    --manual --preferred-challenges "$how" --manual-auth-hook "${AUTH:-$hook}" \
+	    --manual-cleanup-hook "${CLEANUP:-$hook}" --cert-name "${service#*/}" "${list[@]}" "${MORE[@]}"
+}
+
+# good LINEAGE NAMES: is it good up to pebble's root?
+good() {
+	ca_root root.pem
+	openssl verify -CAfile root.pem -untrusted "le/live/$1/chain.pem" "le/live/$1/cert.pem"
+	[ "$(openssl x509 -in "le/live/$1/cert.pem" -noout -ext subjectAltName | tail -n +2 |
+	    tr -d ' \n' | tr , '\n' | LC_ALL=C sort | xargs)" = "$2" ]
+}
+
+empty_zone() {
+	[ "$(cat "zones/acme-challenge.$1")" = "$(printf ';; acme-challenge for : %s\n;; acme-challenge : %s' "$1" "$1")" ]
+}
+
+unlocked() { flock -n certs/.lock true; }
+
+@test "dns-01: a wildcard and two names, one push to publish and one to withdraw" {
+	PEBBLE_NONCES=0 dns_zone_site
+	get dns $web example.com '*.example.com' www.example.com
+	good web-ec 'DNS:*.example.com DNS:example.com DNS:www.example.com'
+	[ "$(cat restart.log)" = $'--serial_bump example.com\n--serial_bump example.com' ]
+	empty_zone example.com
+	unlocked
+	[ ! -e certs/.certbot/holder ]
+	[ ! -e certs/.certbot/certs/.challenges ]
+
+	# certbot is given up later: its lineage and its account are ours then.
+	sed -i "s/^ *sans = .*/    sans = ['example.com', '*.example.com', 'www.example.com']/" conf.d/$web
+	run -0 sslm-mgr import $web le/live/web-ec
+	cmp le/live/web-ec/fullchain.pem certs/$web/curr/fullchain.pem
+	run -0 sslm-acme account -i le -c pebble
+	url=$output
+	[[ $url == "https://$LAB_IP:$ACME_PORT/"* ]]
+
+	# ssl-mgr keeps such an account for each service.
+	rm -r certs/.acme
+	mkdir -p certs/$web/cb certs/example.com/mail-ec/cb
+	cp -r le/accounts certs/$web/cb/
+	cp -r le/accounts certs/example.com/mail-ec/cb/
+	run -0 sslm-import
+	[[ $output == *"	its account is that of 'pebble' now"* ]]
+	[ "$(grep -c "its account" <<<"$output")" = 1 ]
+	run -0 sslm-acme account -c pebble
+	[ "$output" = "$url" ]
+}
+
+@test "http-01, and two lineages renewed by one certbot" {
+	# shellcheck disable=SC2119
+	pebble_start
+	acme_site
+	web_start "$PWD/web"
+	get http $web example.com www.example.com
+	get http example.com/mail-ec mx1.example.com
+	good web-ec 'DNS:example.com DNS:www.example.com'
+	was=$(openssl x509 -in le/live/mail-ec/cert.pem -noout -serial)
+	certbot renew --force-renewal --no-random-sleep-on-renew
+	good web-ec 'DNS:example.com DNS:www.example.com'
+	good mail-ec DNS:mx1.example.com
+	[ "$(openssl x509 -in le/live/mail-ec/cert.pem -noout -serial)" != "$was" ]
+	[ -z "$(find web -type f)" ]
+	unlocked
+}
+
+@test "while certbot has challenges in DNS, no other run changes the zone" {
+	PEBBLE_NONCES=0 dns_zone_site
+	cat >bin/cleanup <<-END
+		#!/bin/sh
+		cd '$PWD'
+		grep -c 'IN TXT' zones/acme-challenge.example.com >seen
+		sslm-mgr -renew >renew.log 2>&1
+		echo \$? >status
+		exec sslm-auth-hook example.com web-ec
+	END
+	chmod +x bin/cleanup
+	CLEANUP=cleanup get dns $web example.com
+	good web-ec DNS:example.com
+	[ "$(cat seen)" = 1 ]
+	[ "$(cat status)" = 75 ]
+	grep -q 'another run is at work' renew.log
+	unlocked
+	run -0 sslm-mgr -renew
+}
+
+@test "while another run is at work, certbot is told to come again" {
+	PEBBLE_NONCES=0 dns_zone_site
+	mkdir -p certs
+	exec 8>>certs/.lock
+	flock 8
+	run -1 get dns $web example.com 8>&-
+	exec 8>&-
+	grep -rq 'another run is at work' le.log
+	[ ! -e restart.log ]
+}
+
+@test "a certbot that is killed leaves no lock, and the next run withdraws" {
+	PEBBLE_NONCES=0 dns_zone_site
+	AUTH="sslm-auth-hook -C '$PWD' example.com web-ec; kill -9 \$PPID" \
+	    get dns $web example.com || true
+	grep -q 'IN TXT' zones/acme-challenge.example.com
+	until unlocked; do sleep 0.1; done
+	run -0 m tidy
+	empty_zone example.com
+	[ ! -e certs/.certbot/certs/.challenges ]
+	# So does the hook itself, for the next certbot.
+	get dns $web example.com
+	good web-ec DNS:example.com
+}
+
+@test "what certbot says is not believed" {
+	# shellcheck disable=SC2119
+	pebble_start
+	acme_site
+	hash=0123456789012345678901234567890123456789012
+	token=0123456789012345678901
+	hook() { env "$@" sslm-auth-hook example.com web-ec; }
+	run -1 hook CERTBOT_DOMAIN='x;touch pwned' CERTBOT_VALIDATION=$hash
+	[[ $output == *"CERTBOT_DOMAIN is not what it has to be"* ]]
+	run -1 hook CERTBOT_DOMAIN='x", "a": "b' CERTBOT_VALIDATION=$hash
+	run -1 hook CERTBOT_DOMAIN=$'example.com\nx' CERTBOT_VALIDATION=$hash
+	run -1 hook CERTBOT_DOMAIN=example.com CERTBOT_VALIDATION='a" ; $(touch pwned)'
+	run -1 hook CERTBOT_DOMAIN=example.com CERTBOT_VALIDATION=$token.$hash CERTBOT_TOKEN=../../../x
+	[[ $output == *"CERTBOT_TOKEN is not"* ]]
+	run -1 hook CERTBOT_DOMAIN=example.com CERTBOT_VALIDATION=$hash CERTBOT_REMAINING_CHALLENGES='0;x'
+	run -1 hook CERTBOT_VALIDATION=$hash
+	[ ! -e certs ]
+	# What only looks right is refused by sslm-challenge.
+	run -1 hook CERTBOT_DOMAIN=example.com CERTBOT_VALIDATION=$token.$hash CERTBOT_TOKEN=a$token
+	[[ $output == *"is not that of its token"* ]]
+	[ -z "$(find web -type f)" ]
+	[ ! -e pwned ]
+	hook CERTBOT_DOMAIN=www.example.com CERTBOT_VALIDATION=$token.$hash CERTBOT_TOKEN=$token
+	[ "$(cat web/example.com/.well-known/acme-challenge/$token)" = $token.$hash ]
+	hook CERTBOT_DOMAIN=www.example.com CERTBOT_VALIDATION=$token.$hash CERTBOT_TOKEN=$token \
+	    CERTBOT_AUTH_OUTPUT="sslm-auth-hook: $token.$hash"
+	[ -z "$(find web -type f)" ]
+}
+
+@test "wrong usage, and a service that certbot cannot be for" {
+	site
+	export CERTBOT_DOMAIN=example.com CERTBOT_VALIDATION=0123456789012345678901234567890123456789012
+	run -2 sslm-auth-hook example.com
+	run -2 sslm-auth-hook example.com web-ec bug
+	run -2 sslm-auth-hook example.com nothing
+	run -2 sslm-auth-hook example.com mail-ec,web-ec
+	run -2 sslm-auth-hook example.com ALL
+	run -2 sslm-auth-hook -w 1x example.com web-ec
+	run -2 sslm-auth-hook -C nowhere example.com web-ec
+	run -2 sslm-auth-hook example.com web-ec debug
+	[[ $output == *"the CA of example.com/web-ec is no ACME CA"* ]]
+}
