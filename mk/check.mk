@@ -38,5 +38,6 @@ lint:			## compilers, clang-tidy, shell, manuals
 	printf '%s\n' src/*.c | xargs -P2 -n6 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE 2>&1' sh | \
 	    { ! grep -E 'warning:|error:'; }
 	shellcheck $(SH) tests/*.bash
+	shellcheck -s bash mk/completions/sslm-mgr.bash
 	shellcheck -s bats -S error tests/*.bats
 	mandoc -Tlint -Wwarning doc/*.[1-8]

@@ -15,6 +15,11 @@ EXAMPLE := $(shell find conf.d -type f)
 ZONES   := $(wildcard doc/examples/zones/*)
 INSTALL ?= install
 
+# file in mk/completions, and where it goes below share
+SHELLS := sslm-mgr.bash=bash-completion/completions/sslm-mgr \
+          _sslm-mgr=zsh/site-functions/_sslm-mgr \
+          sslm-mgr.fish=fish/vendor_completions.d/sslm-mgr.fish
+
 .PHONY: install uninstall
 install: all		## put programs, rules and manuals under $(DESTDIR)$(PREFIX)
 	$(INSTALL) -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(SHARE)/mk'
@@ -28,8 +33,11 @@ install: all		## put programs, rules and manuals under $(DESTDIR)$(PREFIX)
 	$(INSTALL) -d '$(DESTDIR)$(SHARE)/examples/zones'
 	$(INSTALL) -m 644 $(ZONES) '$(DESTDIR)$(SHARE)/examples/zones'
 	chmod 755 '$(DESTDIR)$(SHARE)'/examples/zones/resign-*
+	for c in $(SHELLS); do \
+	    $(INSTALL) -D -m 644 "mk/completions/$${c%%=*}" '$(DESTDIR)$(PREFIX)/share'"/$${c#*=}" || exit 1; done
 
 uninstall:		## remove what install put there
 	cd '$(DESTDIR)$(PREFIX)/bin' && rm -f $(PROGS) $(SCRIPTS)
 	for p in $(PAGES); do rm -f '$(DESTDIR)$(MAN)'"/man$${p##*.}/$$p"; done
+	for c in $(SHELLS); do rm -f '$(DESTDIR)$(PREFIX)/share'"/$${c#*=}"; done
 	rm -rf '$(DESTDIR)$(SHARE)'
