@@ -33,6 +33,8 @@ install: all		## put programs, rules and manuals under $(DESTDIR)$(PREFIX)
 	$(INSTALL) -d '$(DESTDIR)$(SHARE)/examples/zones'
 	$(INSTALL) -m 644 $(ZONES) '$(DESTDIR)$(SHARE)/examples/zones'
 	chmod 755 '$(DESTDIR)$(SHARE)'/examples/zones/resign-*
+	for f in $(notdir $(wildcard doc/examples/sslm*)); do \
+	    $(INSTALL) -D -m 644 "doc/examples/$$f" '$(DESTDIR)$(SHARE)'"/examples/$$f" || exit 1; done
 	for c in $(SHELLS); do \
 	    $(INSTALL) -D -m 644 "mk/completions/$${c%%=*}" '$(DESTDIR)$(PREFIX)/share'"/$${c#*=}" || exit 1; done
 

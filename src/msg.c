@@ -69,10 +69,23 @@ append(const char *file, const char *line, size_t len)
 	close(fd);
 }
 
+/* What has to do with ACME CAs may have a log of its own. */
+static const char *
+log_file(void)
+{
+	static const char *const acme[] = {"sslm-acme", "sslm-challenge"};
+	const char *file = getenv("SSLM_LOG_ACME");
+
+	for (size_t i = 0; i < 2 && file != NULL && *file != '\0'; i++)
+		if (strcmp(program_invocation_short_name, acme[i]) == 0)
+			return file;
+	return getenv("SSLM_LOG");
+}
+
 static void PRINTF(1, 0)
 vsay(const char *fmt, va_list ap)
 {
-	const char *log = getenv("SSLM_LOG");
+	const char *log = log_file();
 	int why = errno;
 	char line[STAMP_SIZE + 1 + LINE_SIZE], *text = line + STAMP_SIZE + 1;
 	size_t at, room = LINE_SIZE - 1;	/* one for the newline */

@@ -51,7 +51,8 @@ noreturn void opt_other(int c, const char *usage);
 /*
  * One line on stderr, "program: message".  A format that ends in a colon gets
  * the text of errno after it.  Control characters are shown as '?'.  With
- * SSLM_LOG set, the line goes to that file too, behind a UTC time stamp.
+ * SSLM_LOG set, the line goes to that file too, behind a UTC time stamp; that of
+ * sslm-acme and sslm-challenge to SSLM_LOG_ACME instead, if that is set.
  */
 void complain(const char *fmt, ...) PRINTF(1, 2);
 
