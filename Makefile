@@ -25,6 +25,7 @@ LIBS-sslm-nsupdate  := -lldns
 include mk/build.mk
 include mk/check.mk
 include mk/install.mk
+include mk/package.mk
 
 MK := mk
 include mk/site.mk
