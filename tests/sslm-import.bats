@@ -182,22 +182,21 @@ links() { (cd certs/$web && readlink curr next prev | xargs); }
 	traceable
 	set_of good
 	umask 000
-	local real=$SSLM_BIN n m
-	for n in 1 2 3 4 5 6; do
-		for m in $(seq 1 20); do
-			rm -rf certs killed
-			deadly $n $m
-			SSLM_BIN=$PWD/deadly setsid -w "$real/sslm-import" -q $web good 2>/dev/null || true
-			[ -e killed ] || break
-			for k in $(find certs -name '*privkey*' -o -name '*bundle*' 2>/dev/null); do
-				[ "$(stat -Lc %a "$k")" = 600 ]
-			done
-			[ ! -L certs/$web/curr ] || sslm-verify certs/$web/curr
-			sslm-import -q $web good || [ -L certs/$web/curr ]
-			sslm-verify certs/$web/curr
-			[ ! -L certs/$web/next ]
+	points sslm-import -q $web good >all
+	ends <all >places
+	[ "$(wc -l <places)" -gt 15 ]
+	while read -r n name k program; do
+		rm -rf certs
+		killed_run "$n" "$name" "$k" sslm-import -q $web good || continue
+		echo "$n $name $k $program"
+		for f in $(find certs -name '*privkey*' -o -name '*bundle*'); do
+			[ "$(stat -Lc %a "$f")" = 600 ]
 		done
-	done
+		[ ! -L certs/$web/curr ] || sslm-verify certs/$web/curr
+		sslm-import -q $web good || [ -L certs/$web/curr ]
+		sslm-verify certs/$web/curr
+		[ ! -L certs/$web/next ]
+	done <places
 }
 
 @test "wrong usage, other runs, other places" {
