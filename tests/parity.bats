@@ -29,7 +29,7 @@ named() {
 	    skip_prod_copy server_dir ca_desc ca_type ca_validation ca_preferred_chain \
 	    ca_preferred_acme_profile name group service signing_ca dane_tls ktype ec_algo rsa_bits \
 	    CN O OU L ST C email sans sign_end_days digest; do
-		grep -qE "^\| [^|]*[][\` ]$key[][\` ]" "$TOP/doc/PARITY.md" || {
+		grep -qE "^\| [^|]*[][\` ]${key}[][\` ]" "$TOP/doc/PARITY.md" || {
 			echo "$key"
 			false
 		}
