@@ -88,8 +88,45 @@ links() { (cd certs/$web && readlink curr next prev | xargs); }
 	[[ $output == *"$web: next cannot be used: sslm-mgr -renew -f $web"* ]]
 	cp certs/$web/prev/privkey.pem certs/$web/curr/privkey.pem
 	run -1 sslm-import
-	[[ $output == *"$web: curr stays in use"* ]]
+	[[ $output == *"$web: curr stays in use, but does not fit: sslm-mgr -renew -f $web"* ]]
 	[ -e certs/$web/curr/cert.pem ]
+}
+
+# own_id DIR EXTENSIONS: as ssl-mgr made them, with the certificate's own key as that of
+# the issuer.
+own_id() {
+	local id
+	id=$(openssl req -in "$1/csr.pem" -noout -pubkey | openssl pkey -pubin -outform DER |
+	    openssl asn1parse -inform DER -strparse 23 -noout -out - | openssl dgst -sha1 -r | cut -c1-40)
+	printf '%s\n2.5.29.35=DER:30168014%s\n' "$(grep -v '^authority' <<<"$2")" "$id"
+}
+
+@test "CAs of ssl-mgr's own, with the wrong key identifiers: told, and mended as README says" {
+	local gen=20260901-02:30:00 d ca
+	cp "$TOP"/conf.d/example.com/* conf.d/example.com/
+	rm -rf int leaf
+	request int Int -addext basicConstraints=critical,CA:TRUE
+	EXT=$(own_id int "$EXT_CA") issue int root
+	request leaf example.com -addext subjectAltName=DNS:example.com,DNS:www.example.com
+	EXT=$(own_id leaf "${EXT_LEAF}DNS:example.com,DNS:www.example.com") issue leaf int
+	whole root int leaf
+	run -1 sslm-verify leaf
+	[[ $output == *"key identifier mismatch"* ]]
+	for d in root=ca/my-root int=ca/my-int leaf=$web; do
+		mkdir -p "certs/${d#*=}/db"
+		cp -r "${d%%=*}" "certs/${d#*=}/db/$gen"
+		ln -s "db/$gen" "certs/${d#*=}/curr"
+	done
+	run -1 sslm-import
+	[[ $output == *"ca/my-root	curr is taken over"* ]]
+	[[ $output == *"ca/my-int: curr stays in use, but does not fit: sslm-mgr -renew -f ca/my-int"* ]]
+	[[ $output == *"$web: curr stays in use, but does not fit"* ]]
+	run -0 sslm-mgr -renew -f ca:my-int
+	run -0 sslm-mgr -roll -f ca:my-int
+	run -0 sslm-mgr -renew -f $web
+	run -0 sslm-mgr -roll -f $web
+	run -0 sslm-verify certs/ca/my-int/curr certs/$web/curr
+	run -0 openssl verify -CAfile root/cert.pem -untrusted certs/$web/curr/chain.pem certs/$web/curr/cert.pem
 }
 
 @test "a lineage of certbot: links into an archive" {
