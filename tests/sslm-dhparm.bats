@@ -141,6 +141,46 @@ state() { find "$1" -printf '%p %m %s %T@ %l\n' | sort; }
 	done
 }
 
+@test "postfix uses them: DHE with 4096 bits" {
+	[ "$(id -u)" = 0 ] || skip "only root can run postfix"
+	[ -x /usr/lib/postfix/sbin/master ] || skip "no postfix"
+	local mail=$BATS_TEST_TMPDIR/mail port=$((RANDOM % 20000 + 10000)) pid
+	# A path without a space, which postfix could not have.
+	mkdir -p "$mail/etc" "$mail/lib" "$mail/queue"/{pid,private,public,maildrop,incoming}
+	chown -R postfix "$mail"
+	chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR" "$mail"
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$mail/etc/key.pem" -out "$mail/etc/cert.pem" \
+	    -subj /CN=mx.example.com 2>/dev/null
+	sslm-dhparm -k ffdhe4096 "$mail/etc"
+	cat >"$mail/etc/main.cf" <<-END
+	compatibility_level = 3.6
+	queue_directory = $mail/queue
+	data_directory = $mail/lib
+	myhostname = mx.example.com
+	inet_protocols = ipv4
+	mynetworks = 127.0.0.0/8
+	alias_maps =
+	local_recipient_maps =
+	smtpd_peername_lookup = no
+	maillog_file = /dev/stdout
+	smtpd_tls_chain_files = $mail/etc/key.pem, $mail/etc/cert.pem
+	smtpd_tls_dh1024_param_file = $mail/etc/dh/dhparam.pem
+	smtpd_tls_security_level = may
+	tls_random_source = dev:/dev/urandom
+	END
+	printf '%s\n' "127.0.0.1:$port inet n - n - - smtpd" 'anvil unix - - n - 1 anvil' \
+	    'tlsmgr unix - - n 1000? 1 tlsmgr' 'postlog unix-dgram n - n - 1 postlogd' \
+	    'rewrite unix - - n - - trivial-rewrite' 'proxymap unix - - n - - proxymap' >"$mail/etc/master.cf"
+	setsid setpriv --pdeathsig TERM /usr/lib/postfix/sbin/master -c "$mail/etc" -d >log 2>&1 3>&- &
+	pid=$!
+	until ss -Hltn "sport = :$port" | grep -q "$port"; do kill -0 $pid; done
+	timeout 20 openssl s_client -connect "127.0.0.1:$port" -starttls smtp -tls1_2 -cipher DHE \
+	    </dev/null >client 2>&1 || true
+	kill $pid
+	wait $pid || true
+	grep -q 'Server Temp Key: DH, 4096 bits' client || { cat client log; false; }
+}
+
 @test "impossible wishes are refused and leave nothing" {
 	run -2 sslm-dhparm -k ffdhe1024 prod/example.com
 	[[ $output == *"-k 'ffdhe1024'"* ]]
