@@ -88,6 +88,14 @@ unlocked() { flock -n certs/.lock true; }
 	unlocked
 }
 
+@test "dns-01 by dynamic updates" {
+	PEBBLE_NONCES=0 dns_update_site
+	get dns $web example.com '*.example.com'
+	good web-ec 'DNS:*.example.com DNS:example.com'
+	[ -z "$(kdig +short @"$LAB_IP" -p "$DNS_PORT" _acme-challenge.example.com TXT)" ]
+	unlocked
+}
+
 @test "while certbot has challenges in DNS, no other run changes the zone" {
 	PEBBLE_NONCES=0 dns_zone_site
 	cat >bin/cleanup <<-END
