@@ -5,28 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MX_MS = 20000, MX_MAX = 64 };
+enum { MX_MS = 20000 };
 
 /* The hosts of an answer, in whatever order they come; several may have the same
- * preference.  "." says that there is none (RFC 7505). */
+ * preference.  "." says that there is none (RFC 7505).  There are as many as a message
+ * has room for. */
 static void
 take(struct words *hosts, const ldns_pkt *answer, const char *apex)
 {
 	const ldns_rr_list *rrs = ldns_pkt_answer(answer);
 	char *owner, *host;
 
-	for (size_t i = 0; i < ldns_rr_list_rr_count(rrs) && hosts->n < MX_MAX; i++) {
+	for (size_t i = 0; i < ldns_rr_list_rr_count(rrs); i++) {
 		const ldns_rr *rr = ldns_rr_list_rr(rrs, i);
-		const char *why;
+		const char *why = "not a name for us";
 		char *name;
 
 		if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_MX || ldns_rr_rd_count(rr) != 2)
 			continue;
 		owner = dns_text(ldns_rr_owner(rr));
 		host = dns_text(ldns_rr_rdf(rr, 1));
-		if (owner != NULL && host != NULL && strcmp(owner, apex) == 0 &&
-		    (name = name_canon(host, &why)) != NULL)
+		if (owner == NULL || strcmp(owner, apex) != 0)
+			;
+		else if (host != NULL && (name = name_canon(host, &why)) != NULL)
 			words_add(hosts, name);
+		else if (host == NULL || (*host != '\0' && strcmp(host, ".") != 0))
+			complain("no TLSA record for the MX host '%s' of '%s': %s",
+			    host != NULL ? host : "?", apex, why);
 		free(host);
 		free(owner);
 	}

@@ -626,3 +626,12 @@ lines() {
 	done
 	[ "$(wc -l <killed)" -ge 8 ]
 }
+
+@test "all MX hosts count, however many" {
+	mapfile -t mx < <(seq -f '@ MX 10 mx%g' 300)
+	servers "${mx[@]}" '@ MX 10 mail_1'
+	run put_in_use mail-ec
+	echo "$output"
+	published | wc -l
+	[ "$(published | wc -l)" = 302 ]
+}
