@@ -74,10 +74,14 @@ void tlsas_free(struct tlsas *l);
 /*
  * Add the records of a file.  1; 0 if there is no such file; -1 if it cannot be read
  * or holds anything but records of ours and comments, which another program may have
- * written: nothing is added then, and nothing said.  The comments, a line each, are
+ * written, or not as many as it says: nothing is added then, and nothing said.  The comments, a line each, are
  * added to notes unless that is NULL.
  */
 int tlsas_load(struct tlsas *l, const char *path, struct words *notes);
+
+/* The comment that says how many records a file has, for what is cut off at the end of
+ * a line cannot be seen; the caller frees. */
+char *tlsas_count(const struct tlsas *l);
 
 /* Take a line as tlsa_line() writes it apart, and change it by that; false if it is
  * none.  The strings of *rr are the caller's. */

@@ -113,12 +113,13 @@ warn_mixed(const struct page *p, const char *group)
 static char *
 page_text(const struct page *p, const char *group, size_t *len)
 {
-	char *text, *line, when[STAMP_SIZE];
+	char *text, *line, *count = tlsas_count(&p->all), when[STAMP_SIZE];
 	FILE *f = open_memstream(&text, len);
 
 	if (f == NULL)
 		die(EX_TEMP, "out of memory");
-	fprintf(f, ";;\n;; TLSA %s\n;;\n", group);
+	fprintf(f, ";;\n;; TLSA %s\n%s\n;;\n", group, count);
+	free(count);
 	if (p->old_ttl > 0) {
 		stamp(when, p->old_at);
 		fprintf(f, ";; ttl %ld %s\n", p->old_ttl, when);

@@ -69,14 +69,14 @@ static int
 write_set(const char *path, const struct service *s, const struct words *notes,
     const struct tlsas *l)
 {
-	char *text, *line, *said = words_join(notes, "\n", NULL);
+	char *text, *line, *said = words_join(notes, "\n", NULL), *count = tlsas_count(l);
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 	int ret;
 
 	if (f == NULL)
 		die(EX_TEMP, "out of memory");
-	fprintf(f, ";;\n;; tlsa %s %s\n%s;;\n", s->id->group, s->id->service, said);
+	fprintf(f, ";;\n;; tlsa %s %s\n%s%s\n;;\n", s->id->group, s->id->service, said, count);
 	for (size_t i = 0; i < l->n; i++) {
 		line = tlsa_line(&l->rr[i]);
 		fprintf(f, "%s\n", line);
@@ -86,6 +86,7 @@ write_set(const char *path, const struct service *s, const struct words *notes,
 		die(EX_TEMP, "out of memory");
 	ret = out_file(path, 0644, text, len) == -1 ? -1 : 0;
 	free(text);
+	free(count);
 	free(said);
 	return ret;
 }

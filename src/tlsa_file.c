@@ -143,10 +143,28 @@ tlsa_parse(char *line, struct tlsa *rr)
 	return true;
 }
 
+char *
+tlsas_count(const struct tlsas *l)
+{
+	return xasprintf(";; records %zu", l->n);
+}
+
+/* Does a comment of that kind (NULL: none) say another number? */
+static bool
+miscounted(const struct tlsas *l, const char *note)
+{
+	char *count = tlsas_count(l);
+	bool yes = note != NULL && strcmp(note, count) != 0;
+
+	free(count);
+	return yes;
+}
+
 int
 tlsas_load(struct tlsas *l, const char *path, struct words *notes)
 {
 	char *text = slurp_try(path, NULL), *rest = text, *line;
+	const char *count = NULL;
 	struct tlsas all = {0};
 	bool ok = true;
 	struct tlsa rr;
@@ -156,11 +174,14 @@ tlsas_load(struct tlsas *l, const char *path, struct words *notes)
 	while (ok && (line = strsep(&rest, "\n")) != NULL) {
 		if (line[0] == ';' && notes != NULL)
 			words_add(notes, xstrdup(line));
+		if (strncmp(line, ";; records ", 11) == 0)
+			count = line;
 		if (line[strspn(line, " \t\r")] == '\0' || line[0] == ';')
 			continue;
 		if ((ok = tlsa_parse(line, &rr)))
 			tlsas_add(&all, rr);
 	}
+	ok = ok && !miscounted(&all, count);
 	for (size_t i = 0; i < all.n; i++)
 		if (ok)
 			tlsas_add(l, all.rr[i]);

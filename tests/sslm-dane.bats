@@ -635,3 +635,14 @@ lines() {
 	published | wc -l
 	[ "$(published | wc -l)" = 302 ]
 }
+
+@test "a file of records that was cut at a line is made anew" {
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	make_next mail-ec
+	published >before
+	cp certs/example.com/mail-ec/curr/tlsa.rr was
+	sed -i '$d' certs/example.com/mail-ec/{curr,next}/tlsa.rr
+	sslm-dane -q
+	published | diff before -
+}
