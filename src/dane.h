@@ -196,10 +196,11 @@ struct dane_member {
 	char *dir;		/* certs/GROUP/SERVICE */
 	bool in_use;		/* it has a curr; if not, only a next is in gen */
 	bool untold;		/* some server that depends on it was never told of it */
+	struct tlsas mx;	/* the kinds that are for MX hosts, of owner "_25._tcp.", no data */
 	struct dane_gen {
 		char *label;	/* "curr", "next" or the name of a generation */
 		struct tlsas rr;	/* its own tlsa.rr */
-		struct tlsas all;	/* for all owners of all generations */
+		struct tlsas all;	/* for all owners of all, and all MX hosts of the group */
 	} *gen;
 	size_t n;
 };

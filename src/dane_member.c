@@ -39,7 +39,8 @@ there(const char *dir, const char *file)
 	return yes;
 }
 
-/* May the key of prev be in use although no line of ours says so? */
+/* May the key of prev be in use although no line of ours says so?  A roll that was not
+ * noted, as the run was killed, or for a time that is still to come, was just now. */
 static bool
 prev_counts(const struct dane_member *m, bool unknown, bool none)
 {
@@ -47,7 +48,7 @@ prev_counts(const struct dane_member *m, bool unknown, bool none)
 	time_t now = time(NULL), rolled = info_get(curr, "rolled to curr");
 
 	free(curr);
-	return unknown || (none && rolled > 0 && rolled <= now && now - rolled < UNTOLD);
+	return unknown || (none && (rolled <= 0 || rolled > now || now - rolled < UNTOLD));
 }
 
 /* Take the set at dir/db/gen.  One that is not there any more has records that cannot
@@ -119,15 +120,63 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 	return ret;
 }
 
-/* Every generation has a record for every owner that any of them has: an MX host that
- * only next knows is served with the key of curr until the roll. */
+/* ---- every key at every owner -------------------------------------------------- */
+
+/* Note the kinds of records that are for MX hosts. */
+static void
+keep_kinds(struct dane_member *m, const struct service *s)
+{
+	struct dane_item *item;
+	size_t n;
+
+	item = dane_items(s, &n);
+	for (size_t i = 0; i < n; i++)
+		if (item[i].mx)
+			tlsas_add(&m->mx, (struct tlsa){.ttl = s->dane_tls_ttl,
+			    .owner = xasprintf("_%ld._%s.", item[i].port, item[i].proto),
+			    .usage = item[i].usage, .selector = item[i].selector,
+			    .match = item[i].match, .data = xstrdup("")});
+	free(item);
+}
+
+/* Is the owner that of a record of such a kind? */
+static bool
+of_kind(const char *owner, const struct tlsa *kind)
+{
+	return strncmp(owner, kind->owner, strlen(kind->owner)) == 0;
+}
+
+/* The owners of a service's records for MX hosts. */
+static void
+mx_owners(const struct dane_member *m, struct words *owners)
+{
+	for (size_t g = 0; g < m->n; g++)
+		for (size_t i = 0; i < m->gen[g].rr.n; i++)
+			for (size_t k = 0; k < m->mx.n; k++)
+				if (of_kind(m->gen[g].rr.rr[i].owner, &m->mx.rr[k]))
+					words_add(owners, xstrdup(m->gen[g].rr.rr[i].owner));
+}
+
+/*
+ * Every generation has a record for every owner that any of them has: an MX host that
+ * only next knows is served with the key of curr until the roll.  So it is with MX
+ * hosts that only another service knows, as its set is newer: all serve them.
+ */
 static int
-join(struct dane_member *m)
+join(struct dane_member *m, const struct words *hosts)
 {
 	struct tlsas want = {0};
 	char none[] = "";
 	int ret = EX_YES;
 
+	for (size_t k = 0; k < m->mx.n && m->n > 0; k++)
+		for (size_t i = 0; i < hosts->n; i++)
+			if (of_kind(hosts->w[i], &m->mx.rr[k])) {
+				struct tlsa rr = m->mx.rr[k];
+
+				rr.owner = hosts->w[i];
+				tlsas_copy(&want, &rr);
+			}
 	for (size_t g = 0; g < m->n; g++)
 		for (size_t i = 0; i < m->gen[g].rr.n; i++) {
 			struct tlsa rr = m->gen[g].rr.rr[i];
@@ -166,14 +215,37 @@ join(struct dane_member *m)
 	return ret;
 }
 
+static int
+join_all(struct dane_member *m, size_t n)
+{
+	struct words hosts = {NULL, 0};
+	int one, ret = EX_YES;
+
+	for (size_t i = 0; i < n; i++)
+		mx_owners(&m[i], &hosts);
+	words_sort(&hosts);
+	for (size_t i = 0; i < n; i++)
+		if ((one = join(&m[i], &hosts)) != EX_YES)
+			ret = one;
+	words_free(&hosts);
+	return ret;
+}
+
+/* ---- one by one ------------------------------------------------------------------ */
+
 /* Does the service file say anything of TLSA records?  Most do not, and are not read
- * any further. */
-static bool
+ * any further.  1; 0 also if there is no such file; -1 after a complaint. */
+static int
 mentions(const char *path)
 {
-	char *text = slurp_try(path, NULL);
-	bool yes = text != NULL && strstr(text, "dane_tls") != NULL;
+	char *text;
+	int yes;
 
+	if (access(path, F_OK) == -1 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if ((text = slurp(path, NULL)) == NULL)
+		return -1;
+	yes = strstr(text, "dane_tls") != NULL;
 	free(text);
 	return yes;
 }
@@ -198,14 +270,16 @@ clear(const char *dir)
 }
 
 static int
-take(const struct site *site, struct dane_member *m, struct dane_mx *mx, bool published)
+take(const struct site *site, struct dane_member *m, struct dane_mx *mx)
 {
 	char *path = xasprintf("conf.d/%s/%s", m->id.group, m->id.service);
+	int said = mentions(path), ret;
 	struct service s;
-	int ret;
 
-	if (!mentions(path)) {
-		ret = published ? clear(m->dir) : EX_YES;
+	if (said == -1) {
+		ret = EX_TEMP;
+	} else if (said == 0) {
+		ret = clear(m->dir);
 	} else if (!there(m->dir, "curr/.") && !there(m->dir, "next/.")) {
 		ret = EX_YES;
 	} else if (!service_load(&s, site, &m->id)) {
@@ -217,7 +291,7 @@ take(const struct site *site, struct dane_member *m, struct dane_mx *mx, bool pu
 		if (notes.n == 0)
 			ret = clear(m->dir);
 		else if ((ret = add_gens(site, m, &s, mx)) == EX_YES)
-			ret = join(m);
+			keep_kinds(m, &s);
 		words_free(&notes);
 		service_free(&s);
 	}
@@ -235,8 +309,7 @@ int
 dane_members(const struct site *site, const char *group, struct dane_member **members, size_t *n)
 {
 	struct dane_mx mx = {.site = site, .group = group};
-	char *dir = xasprintf("certs/%s", group), *path = tlsa_group_path(group);
-	bool published = access(path, F_OK) == 0;
+	char *dir = xasprintf("certs/%s", group);
 	struct dirent **entry;
 	int found = scandir(dir, &entry, named, alphasort), one, ret = EX_YES;
 
@@ -250,7 +323,7 @@ dane_members(const struct site *site, const char *group, struct dane_member **me
 		struct dane_member m = {.id = {xstrdup(group), xstrdup(entry[i]->d_name)}};
 
 		m.dir = service_dir(&m.id);
-		if ((one = take(site, &m, &mx, published)) != EX_YES)
+		if ((one = take(site, &m, &mx)) != EX_YES)
 			ret = one;
 		*members = xreallocarray(*members, *n + 1, sizeof(**members));
 		(*members)[(*n)++] = m;
@@ -258,8 +331,9 @@ dane_members(const struct site *site, const char *group, struct dane_member **me
 	}
 	if (found != -1)
 		free(entry);
+	if (ret == EX_YES)
+		ret = join_all(*members, *n);
 	words_free(&mx.hosts);
-	free(path);
 	free(dir);
 	return ret;
 }
@@ -273,6 +347,7 @@ dane_members_free(struct dane_member *m, size_t n)
 			tlsas_free(&m[i].gen[g].rr);
 			tlsas_free(&m[i].gen[g].all);
 		}
+		tlsas_free(&m[i].mx);
 		free(m[i].gen);
 		free(m[i].dir);
 		free(m[i].id.group);

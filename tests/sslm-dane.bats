@@ -646,3 +646,98 @@ lines() {
 	sslm-dane -q
 	published | diff before -
 }
+
+# add_service NAME: beside mail-ec, of the same names.
+add_service() {
+	sed "s/mail-ec/$1/; /dane_tls/d" conf.d/example.com/mail-ec >"conf.d/example.com/$1"
+	sed -i "s/'mail-ec', /&'$1', /" conf.d/ssl-mgr.conf
+	wants "$1" "[[25, 'tcp', 3, 1, 1]]"
+}
+
+# add_mx LINE...: to the primary's zone, and wait until it is there.
+add_mx() {
+	local n _
+	printf '%s\n' "$@" >>zones/example.com.zone
+	n=$(grep -c ' MX ' zones/example.com.zone)
+	./resign
+	for _ in $(seq 200); do
+		[ "$(kdig +short @127.0.0.11 -p "$port" example.com MX | wc -l)" != "$n" ] || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+@test "dane_tls that goes before anything was published leaves nothing behind" {
+	servers '@ MX 10 mx1'
+	make_next mail-ec
+	wants mail-ec ''
+	roll_it mail-ec
+	make_next mail-ec
+	run -0 sslm-roll -m 0 example.com:mail-ec
+}
+
+@test "a roll that was not noted, or by a clock that was ahead, is one of now" {
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	old=$(curr mail-ec)
+	make_next mail-ec
+	sslm-roll -qf example.com:mail-ec 2>/dev/null
+	sed -i 's/rolled to curr : .*/rolled to curr : 20990101T000000Z/' certs/example.com/mail-ec/curr/info
+	sslm-dane -q
+	published | grep -q "$old"
+	sed -i '/rolled to curr/d' certs/example.com/mail-ec/curr/info
+	sslm-dane -q
+	published | grep -q "$old"
+}
+
+@test "at an MX host that one service knows, all have records that are for MX hosts" {
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	add_service mail-two
+	make_next mail-two
+	sslm-roll -qf example.com:mail-two
+	sslm-dane -q
+	add_mx '@ MX 10 mx2'
+	make_next mail-ec
+	published | grep mx2 | diff - <(lines _25._tcp.mx2.example.com. "$(curr mail-ec)" "$(next mail-ec)" "$(curr mail-two)")
+}
+
+@test "a service that is new, and the first to know an MX host, is not alone there" {
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	add_service mail-two
+	add_mx '@ MX 10 mx2'
+	make_next mail-two
+	published | grep mx2 | diff - <(lines _25._tcp.mx2.example.com. "$(curr mail-ec)" "$(next mail-two)")
+}
+
+@test "a service file that cannot be read leaves the records alone" {
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	published >before
+	mv conf.d/example.com/mail-ec was
+	mkfifo conf.d/example.com/mail-ec
+	run ! sslm-dane -q
+	echo "$output"
+	published | diff before -
+	rm conf.d/example.com/mail-ec
+	head -c 1100000 /dev/zero >conf.d/example.com/mail-ec
+	run ! sslm-dane -q
+	echo "$output"
+	published | diff before -
+}
+
+@test "wildcards are looked for, too" {
+	sed -i "s/sans = .*/sans = ['*.example.com']/; s/CN = .*/CN = '*.example.com'/" conf.d/example.com/mail-ec
+	wants mail-ec "[[443, 'tcp', 3, 1, 1]]"
+	servers
+	put_in_use mail-ec
+	touch lag
+	make_next mail-ec
+	published
+	until_served 127.0.0.11 '*.example.com' "$(next mail-ec)"
+	run -75 sslm-dane -e -p "$port" -w 1
+	echo "$output"
+	rm lag; ./resign
+	run -0 sslm-dane -e -p "$port" -w 10
+}
