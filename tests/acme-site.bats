@@ -245,7 +245,7 @@ keys() { sha256sum certs/*/*/next/privkey.pem; }
 	groups example.com a
 	service example.com a pebble a.example.com
 	sshd_start webhost
-	sed -i "s|^    server_dir = .*|    server_dir = '$PWD/far'\n    servers = ['webhost']|" conf.d/ssl-mgr.conf
+	sed -i "s|^    server_dir = .*|    server_dir = '$PWD/far'\n    servers = ['webhost']\n    skip_prod_copy = true|" conf.d/ssl-mgr.conf
 	mkdir far
 	web_start "$PWD/far"
 	m renew
