@@ -53,7 +53,7 @@ soon() {
 lab_needs() {
 	local p
 	[ "$(id -u)" = 0 ] || skip "only root can make network and mount namespaces"
-	for p in knotd knotc keymgr kdig nsd unbound postfix posttls-finger ip unshare nsenter pgrep; do
+	for p in knotd knotc kdig nsd unbound postfix posttls-finger ip unshare nsenter pgrep; do
 		command -v "$p" >/dev/null || skip "no $p"
 	done
 	unshare -mnpf --mount-proc ip link set lo up 2>/dev/null ||
