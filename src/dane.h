@@ -196,6 +196,8 @@ struct dane_member {
 	char *dir;		/* certs/GROUP/SERVICE */
 	bool in_use;		/* it has a curr; if not, only a next is in gen */
 	bool untold;		/* some server that depends on it was never told of it */
+	bool gone;		/* its file is; curr is in gen, if it has records */
+	bool clear;		/* it wants no records: what is there of them can go */
 	struct tlsas mx;	/* the kinds that are for MX hosts, of owner "_25._tcp.", no data */
 	struct dane_gen {
 		char *label;	/* "curr", "next" or the name of a generation */
@@ -219,6 +221,24 @@ void dane_members_free(struct dane_member *m, size_t n);
 /* Add what is published of a group, in any of the places where it is; false, without a
  * word, if that cannot be told. */
 bool dane_published(const struct site *site, const char *group, struct tlsas *l);
+
+/* ---- dane_join.c: every key at every owner ---------------------------------------------- */
+
+/* Note in mx the kinds of records that a service has for MX hosts. */
+void dane_keep_kinds(struct dane_member *m, const struct service *s);
+
+/* Fill all of all generations of a group; an exit status, not EX_YES after a complaint. */
+int dane_join(struct dane_member *m, size_t n);
+
+/* ---- dane_clear.c: records that are not wanted any more --------------------------------- */
+
+/*
+ * Remove the records of sets whose service wants none, when they are not published any
+ * more; info of curr tells by DANE_CACHED until when caches may have them.  ttl is one
+ * that they may have beside their own.  An exit status, not EX_YES after a complaint.
+ */
+#define DANE_CACHED "tlsa cached until"
+int dane_clear(const struct dane_member *m, long ttl);
 
 /* ---- dane_group.c: what is published of a group --------------------------------------- */
 

@@ -94,10 +94,39 @@ lacking(const struct evidence *e, const struct tlsas *needed, time_t now, time_t
 	return why;
 }
 
+/* Records that were withdrawn, since none are wanted any more, are in caches for a while
+ * and do not allow the key of next.  Why it has to wait, or NULL. */
+static char *
+withdrawn(const struct service_id *id, const char *dir, time_t now, time_t *at)
+{
+	enum { LONGEST = 2 * 604800 };	/* seconds; more was written by a wrong clock */
+	char *curr = xasprintf("%s/curr", dir), *zone = zone_canon(id->group);
+	time_t until = info_get(curr, DANE_CACHED);
+	char *when, *why = NULL;
+	struct words untold = {NULL, 0};
+
+	if (until > 0 && until - now <= LONGEST)
+		push_load(&untold);
+	if (zone != NULL && words_has(&untold, zone)) {
+		why = xstrdup("the name server has not been told yet that its TLSA records are "
+		    "withdrawn");
+	} else if (until > now && until - now <= LONGEST) {
+		*at = until;
+		when = moment(until);
+		why = xasprintf("its TLSA records were withdrawn, and caches may have them until %s",
+		    when);
+		free(when);
+	}
+	words_free(&untold);
+	free(zone);
+	free(curr);
+	return why;
+}
+
 bool
 dane_may_roll(const struct service_id *id, time_t now, char **why, time_t *at)
 {
-	char *dir = service_dir(id);
+	char *dir = service_dir(id), *path = xasprintf("%s/next/tlsa.rr", dir);
 	struct tlsas needed = {0};
 	struct evidence e;
 
@@ -109,8 +138,11 @@ dane_may_roll(const struct service_id *id, time_t now, char **why, time_t *at)
 		evidence_load(&e, dir);
 		*why = lacking(&e, &needed, now, at);
 		evidence_free(&e);
+	} else if (access(path, F_OK) == -1) {
+		*why = withdrawn(id, dir, now, at);
 	}
 	tlsas_free(&needed);
+	free(path);
 	free(dir);
 	return *why == NULL;
 }

@@ -54,10 +54,11 @@ one_ttl(struct tlsas *l)
 }
 
 /* What is in use first, and of what a server was never told only what goes to owners that
- * have records; then what is to be used for the first time: only where others have
- * records at the same owners, which would not allow its key. */
+ * have records; then what is to be used for the first time, and what may be in use though
+ * its service is gone: only where others have records at the same owners, which would not
+ * allow its key. */
 static void
-collect(struct page *p, const struct dane_member *m, size_t n, const struct site *site)
+collect(struct page *p, struct dane_member *m, size_t n, const struct site *site)
 {
 	struct tlsas have = {0}, *known = &have;
 
@@ -68,8 +69,10 @@ collect(struct page *p, const struct dane_member *m, size_t n, const struct site
 			for (size_t g = 0; g < m[i].n && m[i].in_use && m[i].untold == untold; g++)
 				add_part(p, &m[i], &m[i].gen[g], untold ? known : NULL);
 	for (size_t i = 0; i < n; i++)
-		if (!m[i].in_use && m[i].n > 0 && meets(&p->all, &m[i].gen[0].all))
+		if (!m[i].in_use && m[i].n > 0 && meets(&p->all, &m[i].gen[0].all)) {
 			add_part(p, &m[i], &m[i].gen[0], NULL);
+			m[i].clear = false;
+		}
 	one_ttl(&p->all);
 	tlsas_free(&have);
 }
@@ -340,6 +343,9 @@ dane_group(const struct site *site, const char *group, bool *changed)
 		collect(&p, m, n, site);
 		ret = keep_needed(site, &p, group);
 		one = write_all(site, &p, group, changed);
+		for (size_t i = 0; i < n && one == EX_YES; i++)
+			if (m[i].clear)
+				one = dane_clear(&m[i], p.old_ttl);
 		ret = one != EX_YES ? one : ret;
 	}
 	tlsas_free(&p.all);

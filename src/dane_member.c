@@ -93,16 +93,20 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 	int ret = EX_YES, one;
 
 	m->in_use = curr != NULL && there(m->dir, "curr/cert.pem");
-	if (m->in_use) {
+	if (m->in_use)
 		ret = add_gen(m, curr, "curr", s, mx);
-		if (!deployed_gens(site, &m->id, &used, &unknown, &none))
-			unknown = true;
-		m->untold = unknown;
-		if (prev != NULL && prev_counts(m, unknown, none))
-			words_add(&used, xstrdup(prev));
-		/* A link that leads nowhere has been removed by hand, or by another program. */
-		if (prev != NULL && !there(m->dir, "prev/."))
-			words_drop(&used, prev);
+	if (!deployed_gens(site, &m->id, &used, &unknown, &none))
+		unknown = true;
+	m->untold = unknown;
+	if (prev != NULL && (!m->in_use || prev_counts(m, unknown, none)))
+		words_add(&used, xstrdup(prev));
+	/* A link that leads nowhere has been removed by hand, or by another program. */
+	if (prev != NULL && !there(m->dir, "prev/."))
+		words_drop(&used, prev);
+	/* Somebody has removed curr, and servers have what was in it. */
+	if (!m->in_use && used.n > 0) {
+		complain("'%s/curr' is missing, and servers have been told of it", m->dir);
+		m->in_use = true;
 	}
 	if (next != NULL && next_state(m->dir) == NEXT_WHOLE &&
 	    (one = add_gen(m, next, "next", s, mx)) != EX_YES)
@@ -120,166 +124,56 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 	return ret;
 }
 
-/* ---- every key at every owner -------------------------------------------------- */
-
-/* Note the kinds of records that are for MX hosts. */
-static void
-keep_kinds(struct dane_member *m, const struct service *s)
-{
-	struct dane_item *item;
-	size_t n;
-
-	item = dane_items(s, &n);
-	for (size_t i = 0; i < n; i++)
-		if (item[i].mx)
-			tlsas_add(&m->mx, (struct tlsa){.ttl = s->dane_tls_ttl,
-			    .owner = xasprintf("_%ld._%s.", item[i].port, item[i].proto),
-			    .usage = item[i].usage, .selector = item[i].selector,
-			    .match = item[i].match, .data = xstrdup("")});
-	free(item);
-}
-
-/* Is the owner that of a record of such a kind? */
-static bool
-of_kind(const char *owner, const struct tlsa *kind)
-{
-	return strncmp(owner, kind->owner, strlen(kind->owner)) == 0;
-}
-
-/* The owners of a service's records for MX hosts. */
-static void
-mx_owners(const struct dane_member *m, struct words *owners)
-{
-	for (size_t g = 0; g < m->n; g++)
-		for (size_t i = 0; i < m->gen[g].rr.n; i++)
-			for (size_t k = 0; k < m->mx.n; k++)
-				if (of_kind(m->gen[g].rr.rr[i].owner, &m->mx.rr[k]))
-					words_add(owners, xstrdup(m->gen[g].rr.rr[i].owner));
-}
-
-/*
- * Every generation has a record for every owner that any of them has: an MX host that
- * only next knows is served with the key of curr until the roll.  So it is with MX
- * hosts that only another service knows, as its set is newer: all serve them.
- */
-static int
-join(struct dane_member *m, const struct words *hosts)
-{
-	struct tlsas want = {0};
-	char none[] = "";
-	int ret = EX_YES;
-
-	for (size_t k = 0; k < m->mx.n && m->n > 0; k++)
-		for (size_t i = 0; i < hosts->n; i++)
-			if (of_kind(hosts->w[i], &m->mx.rr[k])) {
-				struct tlsa rr = m->mx.rr[k];
-
-				rr.owner = hosts->w[i];
-				tlsas_copy(&want, &rr);
-			}
-	for (size_t g = 0; g < m->n; g++)
-		for (size_t i = 0; i < m->gen[g].rr.n; i++) {
-			struct tlsa rr = m->gen[g].rr.rr[i];
-
-			rr.data = none;
-			tlsas_copy(&want, &rr);
-		}
-	for (size_t g = 0; g < m->n; g++) {
-		const char *label = m->gen[g].label;
-		bool link = strcmp(label, "curr") == 0 || strcmp(label, "next") == 0;
-		char *dir = xasprintf("%s/%s%s", m->dir, link ? "" : "db/", label);
-		struct tlsa last = {.usage = -1};
-
-		for (size_t i = 0; i < want.n; i++) {
-			struct tlsa rr = want.rr[i];
-
-			/* Those of one kind are mostly side by side. */
-			if (last.usage != rr.usage || last.selector != rr.selector ||
-			    last.match != rr.match) {
-				free(last.data);
-				last = rr;
-				last.data = dane_data(dir, rr.usage, rr.selector, rr.match);
-			}
-			if (last.data == NULL) {
-				ret = EX_PERM;
-				last.usage = -1;
-				continue;
-			}
-			rr.data = last.data;
-			tlsas_copy(&m->gen[g].all, &rr);
-		}
-		free(last.data);
-		free(dir);
-	}
-	tlsas_free(&want);
-	return ret;
-}
-
-static int
-join_all(struct dane_member *m, size_t n)
-{
-	struct words hosts = {NULL, 0};
-	int one, ret = EX_YES;
-
-	for (size_t i = 0; i < n; i++)
-		mx_owners(&m[i], &hosts);
-	words_sort(&hosts);
-	for (size_t i = 0; i < n; i++)
-		if ((one = join(&m[i], &hosts)) != EX_YES)
-			ret = one;
-	words_free(&hosts);
-	return ret;
-}
-
 /* ---- one by one ------------------------------------------------------------------ */
 
 /* Does the service file say anything of TLSA records?  Most do not, and are not read
- * any further.  1; 0 also if there is no such file; -1 after a complaint. */
-static int
+ * any further. */
+static enum said { SAID_FAILED, SAID_GONE, SAID_NOTHING, SAID_SOMETHING }
 mentions(const char *path)
 {
+	enum said said;
 	char *text;
-	int yes;
 
 	if (access(path, F_OK) == -1 && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
+		return SAID_GONE;
 	if ((text = slurp(path, NULL)) == NULL)
-		return -1;
-	yes = strstr(text, "dane_tls") != NULL;
+		return SAID_FAILED;
+	said = strstr(text, "dane_tls") != NULL ? SAID_SOMETHING : SAID_NOTHING;
 	free(text);
-	return yes;
+	return said;
 }
 
-/* A service that does not want records, or whose file is gone, has none. */
+/* Its file is gone, and servers may have its key: the records are what they were. */
 static int
-clear(const char *dir)
+take_gone(struct dane_member *m)
 {
-	static const char *const links[] = {"curr", "next"};
-	int ret = EX_YES;
+	char *path = xasprintf("%s/curr/tlsa.rr", m->dir);
+	struct dane_gen g = {0};
 
-	for (int i = 0; i < 2; i++) {
-		char *path = xasprintf("%s/%s/tlsa.rr", dir, links[i]);
-
-		if (unlink(path) == -1 && errno != ENOENT && errno != ENOTDIR) {
-			complain("cannot remove '%s':", path);
-			ret = EX_TEMP;
-		}
-		free(path);
+	if (tlsas_load(&g.rr, path, NULL) == 1) {
+		g.label = xstrdup("curr");
+		m->gen = xreallocarray(m->gen, 1, sizeof(*m->gen));
+		m->gen[m->n++] = g;
 	}
-	return ret;
+	m->gone = m->clear = true;
+	free(path);
+	return EX_YES;
 }
 
 static int
 take(const struct site *site, struct dane_member *m, struct dane_mx *mx)
 {
 	char *path = xasprintf("conf.d/%s/%s", m->id.group, m->id.service);
-	int said = mentions(path), ret;
+	enum said said = mentions(path);
+	int ret = EX_YES;
 	struct service s;
 
-	if (said == -1) {
+	if (said == SAID_FAILED) {
 		ret = EX_TEMP;
-	} else if (said == 0) {
-		ret = clear(m->dir);
+	} else if (said == SAID_GONE) {
+		ret = take_gone(m);
+	} else if (said == SAID_NOTHING) {
+		m->clear = true;
 	} else if (!there(m->dir, "curr/.") && !there(m->dir, "next/.")) {
 		ret = EX_YES;
 	} else if (!service_load(&s, site, &m->id)) {
@@ -289,9 +183,9 @@ take(const struct site *site, struct dane_member *m, struct dane_mx *mx)
 
 		dane_notes(&s, &notes);
 		if (notes.n == 0)
-			ret = clear(m->dir);
+			m->clear = true;
 		else if ((ret = add_gens(site, m, &s, mx)) == EX_YES)
-			keep_kinds(m, &s);
+			dane_keep_kinds(m, &s);
 		words_free(&notes);
 		service_free(&s);
 	}
@@ -332,7 +226,7 @@ dane_members(const struct site *site, const char *group, struct dane_member **me
 	if (found != -1)
 		free(entry);
 	if (ret == EX_YES)
-		ret = join_all(*members, *n);
+		ret = dane_join(*members, *n);
 	words_free(&mx.hosts);
 	free(dir);
 	return ret;

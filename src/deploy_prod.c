@@ -138,7 +138,7 @@ read_group(const struct deploy *d, struct prod_group *g)
 	char *dh = xasprintf("%s/%s/dh", d->prod, g->name);
 	EVP_MD_CTX *md = sha256();
 	size_t len;
-	char *text = slurp_try(path, &len);
+	char *text = slurp_upto(path, LIST_MAX, &len);
 
 	if (text != NULL)
 		add(md, text, len);

@@ -26,7 +26,7 @@ load_records(struct evidence *e, char *line)
 void
 evidence_load(struct evidence *e, const char *dir)
 {
-	char *path = path_of(dir), *text = slurp_try(path, NULL), *rest = text, *line;
+	char *path = path_of(dir), *text = slurp_upto(path, LIST_MAX, NULL), *rest = text, *line;
 
 	*e = (struct evidence){0};
 	while ((line = strsep(&rest, "\n")) != NULL) {

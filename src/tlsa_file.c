@@ -163,7 +163,7 @@ miscounted(const struct tlsas *l, const char *note)
 int
 tlsas_load(struct tlsas *l, const char *path, struct words *notes)
 {
-	char *text = slurp_try(path, NULL), *rest = text, *line;
+	char *text = slurp_upto(path, LIST_MAX, NULL), *rest = text, *line;
 	const char *count = NULL;
 	struct tlsas all = {0};
 	bool ok = true;

@@ -109,6 +109,12 @@ seen_ago() {
 	    certs/example.com/mail-ec/next/evidence
 }
 
+# cached_until SECONDS: as if caches had what was withdrawn for so long from now.
+cached_until() {
+	sed -i "s/cached until : .*/cached until : $(date -u -d "@$(($(date +%s) + $1))" +%Y%m%dT%H%M%SZ)/" \
+	    certs/example.com/mail-ec/curr/info
+}
+
 owners3='_25._tcp.example.com. _25._tcp.mx1.example.com. _25._tcp.mx2.example.com.'
 
 # lines OWNERS DATA...: what published() says of these.
@@ -425,7 +431,22 @@ lines() {
 	[ -f zones/tlsa.example.com ]
 	[ "$(cat certs/.push)" = example.com ]
 	[ ! -e certs/example.com/mail-ec/curr/tlsa.rr ]
+	run -0 sslm-dane
+	[ -z "$output" ]
 	make_next mail-ec
+	run -0 sslm-roll -n -f example.com:mail-ec
+	# Caches have the records of the old key still.
+	run -75 sslm-roll -m 0 example.com:mail-ec
+	[[ $output == *'not rolled: its TLSA records were withdrawn, and caches may have them until '* ]]
+	run -0 sslm-status example.com:mail-ec
+	[[ $output == *'rolls in 59m'* || $output == *'rolls in 1h '* ]]
+	cached_until 3590
+	run -75 sslm-roll -m 0 example.com:mail-ec
+	cached_until -1
+	echo example.com >certs/.push
+	run -75 sslm-roll -m 0 example.com:mail-ec
+	[[ $output == *'not rolled: the name server has not been told yet that its TLSA records are withdrawn' ]]
+	rm certs/.push
 	run -0 sslm-roll -m 0 example.com:mail-ec
 }
 
@@ -672,6 +693,7 @@ add_mx() {
 	make_next mail-ec
 	wants mail-ec ''
 	roll_it mail-ec
+	cached_until -1
 	make_next mail-ec
 	run -0 sslm-roll -m 0 example.com:mail-ec
 }
@@ -740,4 +762,53 @@ add_mx() {
 	echo "$output"
 	rm lag; ./resign
 	run -0 sslm-dane -e -p "$port" -w 10
+}
+
+@test "a curr that somebody has removed leaves what servers were told of published" {
+	printf '[smtp]\n    restart_cmd = "true"\n' >>conf.d/ssl-mgr.conf
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	sslm-deploy -q
+	make_next mail-ec
+	published >before
+	rm certs/example.com/mail-ec/curr
+	run -0 sslm-dane
+	[[ $output == "sslm-dane: 'certs/example.com/mail-ec/curr' is missing, and servers have been told of it" ]]
+	published | diff before -
+}
+
+@test "more than a mebibyte of records, and a second run changes nothing" {
+	sed -i "s/sans = .*/sans = [$(seq -f "'host-of-long-name-%g.example.com'" -s, 105)]/" conf.d/example.com/mail-ec
+	wants mail-ec "[[443, 'tcp', 3, 0, 0]]"
+	servers
+	put_in_use mail-ec
+	make_next mail-ec
+	[ "$(stat -c %s zones/tlsa.example.com)" -gt 1048576 ]
+	[ "$(published | wc -l)" = $((2 * $(published | cut -d' ' -f1 | sort -u | wc -l))) ]
+	run -0 sslm-dane
+	[ -z "$output" ]
+	run -0 sslm-dane -e -p "$port" -w 10
+}
+
+@test "a service whose file is gone has records as long as others have some beside it" {
+	servers '@ MX 10 mx1'
+	put_in_use mail-ec
+	add_service mail-two
+	make_next mail-two
+	sslm-roll -qf example.com:mail-two
+	sslm-dane -q
+	mv conf.d/example.com/mail-ec conf.d/example.com/mail-new
+	sed -i "s/mail-ec/mail-new/" conf.d/example.com/mail-new conf.d/ssl-mgr.conf
+	run -0 sslm-dane
+	[ -z "$output" ]
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$(curr mail-ec)" "$(curr mail-two)")
+	make_next mail-new
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$(curr mail-ec)" "$(curr mail-two)" "$(next mail-new)")
+	rm -r certs/example.com/mail-ec
+	sslm-dane -q
+	published | grep mx1 | diff - <(lines _25._tcp.mx1.example.com. "$(curr mail-two)" "$(next mail-new)")
+	rm conf.d/example.com/mail-two
+	sed -i "s/'mail-two', //" conf.d/ssl-mgr.conf
+	sslm-dane -q
+	[ -z "$(published)" ]
 }
