@@ -27,9 +27,9 @@ take(struct words *hosts, const ldns_pkt *answer, const char *apex)
 		host = dns_text(ldns_rr_rdf(rr, 1));
 		if (owner == NULL || strcmp(owner, apex) != 0)
 			;
-		else if (host != NULL && (name = name_canon(host, &why)) != NULL)
+		else if (host != NULL && *host != '*' && (name = name_canon(host, &why)) != NULL)
 			words_add(hosts, name);
-		else if (host == NULL || (*host != '\0' && strcmp(host, ".") != 0))
+		else if (ldns_dname_label_count(ldns_rr_rdf(rr, 1)) > 0)
 			complain("no TLSA record for the MX host '%s' of '%s': %s",
 			    host != NULL ? host : "?", apex, why);
 		free(host);

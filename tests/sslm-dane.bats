@@ -812,3 +812,19 @@ add_mx() {
 	sslm-dane -q
 	[ -z "$(published)" ]
 }
+
+@test "MX hosts that are no names are told, and no MX (RFC 7505) is nothing to tell" {
+	servers '@ MX 10 mx1' '@ MX 10 a\036b' '@ MX 10 we\059ird' '@ MX 10 q\034uo\039te' \
+	    '@ MX 10 n\000ul' '@ MX 10 x\046y' '@ MX 10 192.0.2.1.' '@ MX 20 *'
+	run -0 put_in_use mail-ec
+	[ "$(grep -c "no TLSA record for the MX host '.*' of 'example.com': " <<<"$output")" -ge 6 ]
+	published | diff - <(lines "_25._tcp.example.com. _25._tcp.mx1.example.com." "$(curr mail-ec)")
+	sed -i '/ MX /d; $a @ MX 0 .' zones/example.com.zone
+	./resign
+	for _ in $(seq 200); do
+		[ "$(kdig +short @127.0.0.11 -p "$port" example.com MX)" != '0 .' ] || break
+		sleep 0.05
+	done
+	run -0 make_next mail-ec
+	run -1 grep MX <<<"$output"
+}
