@@ -185,22 +185,6 @@ tlsa_dirs(const struct site *site, struct words *dirs)
 	return ok;
 }
 
-/* Note the zone for sslm-dnspush; false after a complaint. */
-static bool
-note_push(const char *group)
-{
-	struct words zones = {NULL, 0};
-	char *zone = zone_canon(group);
-	int got = 0;
-
-	if (zone != NULL) {
-		words_add(&zones, zone);
-		got = push_add(&zones);
-	}
-	words_free(&zones);
-	return got != -1;
-}
-
 /* The greatest TTL of the records that are being replaced, and of those before them
  * if that is not long ago: caches may have them. */
 static void
@@ -283,7 +267,7 @@ write_all(const struct site *site, struct page *p, const char *group, bool *chan
 	}
 	look_back(p, path, group, time(NULL));
 	text = page_text(p, group, &len);
-	if (any && dns != NULL && !note_push(group)) {
+	if (any && dns != NULL && !dane_note_push(group)) {
 		ret = EX_TEMP;
 	} else {
 		if (any)
