@@ -1,5 +1,6 @@
 /* sslm-status: the certificates of the site, their dates, and what comes next. */
 #include "dane.h"
+#include "status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include <jansson.h>
 
 static const char usage[] =
-    "usage: sslm-status [-jv] [-C dir] [service ...]\n"
+    "usage: sslm-status [-jpv] [-C dir] [service ...]\n"
     "       sslm-status -h | -V\n";
 
 enum colour { PLAIN, RED, GREEN, YELLOW, COLOURS };
@@ -27,7 +28,8 @@ struct view {
 	bool more, tty;
 	int width;		/* of the longest name */
 	time_t now;
-	json_t *rows;		/* NULL: a table */
+	json_t *rows;		/* not NULL: JSON */
+	struct sample *samples;	/* not NULL: for Prometheus */
 	struct windows windows;
 };
 
@@ -199,6 +201,31 @@ row_json(const struct service_id *id, const struct due *d, const struct wait *w,
 }
 
 static void
+fill(struct sample *p, const struct service *s, const struct due *d, const struct wait *w, bool ok)
+{
+	sample_put(p, METRIC_OK, ok);
+	if (s == NULL)
+		return;
+	sample_put(p, METRIC_DUE, d->due);
+	sample_put(p, METRIC_NEXT, d->next != NEXT_NONE);
+	sample_put(p, METRIC_WHOLE, d->next == NEXT_WHOLE);
+	if (d->next == NEXT_WHOLE && w->at != 0)
+		sample_put(p, METRIC_ROLLS, (int64_t)w->at);
+	sample_put(p, METRIC_WAITS, w->why != NULL);
+	sample_failures(p);
+	if (!d->have_curr)
+		return;
+	sample_put(p, METRIC_FROM, (int64_t)d->curr.from);
+	sample_put(p, METRIC_UNTIL, (int64_t)d->curr.until);
+	sample_put(p, METRIC_RENEW, (int64_t)d->renew);
+	sample_put(p, METRIC_INFO, 1);
+	sample_label(p, "issuer", d->curr.issuer);
+	sample_label(p, "key", d->curr.kind);
+	sample_label(p, "serial", d->curr.serial);
+	sample_label(p, "ca", s->ca->name);
+}
+
+static void
 print_json(json_t *rows)
 {
 	if (json_dumpf(rows, stdout, JSON_INDENT(1)) == -1)
@@ -209,8 +236,9 @@ print_json(json_t *rows)
 
 /* One service; false if something of it could not be read. */
 static bool
-show(const struct site *site, const struct service_id *id, const struct view *v)
+show(const struct site *site, size_t i, const struct view *v)
 {
+	const struct service_id *id = &site->id[i];
 	struct row r = {.next = "-", .renew = "?", .colour = RED};
 	struct wait w = {0};
 	struct service s;
@@ -224,11 +252,13 @@ show(const struct site *site, const struct service_id *id, const struct view *v)
 		w = wait_of(id, &d, site, v->now);
 		say_next(&r, &d, &w, v->now);
 	}
-	if (v->rows != NULL)
+	if (v->samples != NULL)
+		fill(&v->samples[i], loaded ? &s : NULL, &d, &w, ok);
+	else if (v->rows != NULL)
 		json_array_append_new(v->rows, row_json(id, &d, &w, loaded));
 	else
 		print_row(&r, v);
-	if (loaded && v->more && v->rows == NULL)
+	if (loaded && v->more && v->rows == NULL && v->samples == NULL)
 		print_more(&s, &d, &w);
 	if (loaded) {
 		due_free(&d);
@@ -259,36 +289,54 @@ longest(const struct site *site)
 	return width;
 }
 
+static struct sample *
+samples(const struct site *site)
+{
+	struct sample *all = xreallocarray(NULL, site->n, sizeof(*all));
+
+	for (size_t i = 0; i < site->n; i++)
+		all[i] = (struct sample){.id = &site->id[i]};
+	return all;
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct view v = {.now = time(NULL), .tty = colours()};
 	const char *dir = NULL;
-	bool json = false, bad;
+	bool json = false, prom = false, bad;
 	struct site site;
 	int c;
 
 	start();
-	while ((c = getopt(argc, argv, "C:hjvV")) != -1)
+	while ((c = getopt(argc, argv, "C:hjpvV")) != -1)
 		switch (c) {
 		case 'C': dir = optarg; break;
 		case 'j': json = true; break;
+		case 'p': prom = true; break;
 		case 'v': v.more = true; break;
 		default: opt_other(c, usage);
 		}
+	if (json && prom)
+		die(EX_USE, "-j and -p: one at a time");
 	site_load(&site, dir, argv + optind);
 	v.width = longest(&site);
 	windows_load(&v.windows);
 	if (json && (v.rows = json_array()) == NULL)
 		die(EX_TEMP, "out of memory");
-	if (!json)
+	if (prom)
+		v.samples = samples(&site);
+	if (!json && !prom)
 		printf("%-*s  %-16s  %9s  %9s  %-12s  %s\n", v.width, "service", "expires",
 		    "lifetime", "left", "renewal", "next");
 	bad = site.bad;
 	for (size_t i = 0; i < site.n; i++)
-		bad = !show(&site, &site.id[i], &v) || bad;
+		bad = !show(&site, i, &v) || bad;
 	if (json)
 		print_json(v.rows);
+	if (prom)
+		samples_print(v.samples, site.n);
+	free(v.samples);
 	windows_free(&v.windows);
 	site_free(&site);
 	out_done();
