@@ -29,7 +29,7 @@ include mk/package.mk
 
 MK := mk
 include mk/site.mk
-renew roll status due verify probe conf prod deploy: | all
+renew roll status due verify probe check-prod conf prod deploy: | all
 
 demo: all		## the whole way on the sample site: renew, roll, verify, status
 	@$(MAKE) renew V=1
@@ -41,4 +41,4 @@ clean:			## remove what was built; certs/ stays
 	rm -rf build $(PROGS:%=bin/%)
 
 help:			## this list
-	@sed -n 's/^\([a-z-]*\):.*## */\1	/p; s/^## \([a-z]*\): */\1	/p' $(MAKEFILE_LIST) | sort
+	@sed -n 's/^\([a-z-]*\):.*## */\1	/p; s/^## \([a-z-]*\): */\1	/p' $(MAKEFILE_LIST) | sort

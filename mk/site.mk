@@ -13,8 +13,8 @@
 #           DNS_WAIT (seconds for name servers to show a challenge; 1800),
 #           PROBE_FLAGS (of sslm-probe, for probe); from
 #           the environment SSLM_BIN (where the programs are)
-# Provides: renew, roll, status, due, verify, probe, conf, prod, deploy, prune, dns, tidy, and
-#           renew's steps one by one: keys or copy, csr, cert, ntoc
+# Provides: renew, roll, status, due, verify, probe, check-prod, conf, prod, deploy, prune,
+#           dns, tidy, and renew's steps one by one: keys or copy, csr, cert, ntoc
 #
 # make itself can only say 0 or 2.  A run leaves what it would have said, as in
 # every manual (0, 1, 2, 75), in certs/.exit; sslm-mgr hands that on.
@@ -38,7 +38,7 @@ endif
 JOBS     ?= 8
 DNS_WAIT ?= 1800
 
-LOOK     := status due verify probe
+LOOK     := status due verify probe check-prod
 PHASES   := renew roll conf prod deploy prune dns tidy keys copy csr cert ntoc
 .PHONY: $(LOOK) $(PHASES)
 
@@ -189,7 +189,7 @@ endef
 # Not if the site's own file is wrong, which has been said before this.
 sound = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && [ -z "$(KEEP)" ]
 
-# $1: -c to compare what is there, which a renewal has no need to.
+# $1: -c or -f to compare what is there, which a renewal has no need to.
 install = $(sound) && { sslm-install $1 $$quiet -- $$SERVICES || bad=1; }
 
 # Other machines get what is in production, and servers that depend on it are told; not
@@ -275,6 +275,12 @@ probe:
 	fi; \
 	exit $$bad
 
+## check-prod: are production and its copies on other machines what certs has?
+check-prod:
+	@set -f; sslm-install -n -- $$SERVICES; bad=$$?; \
+	[ -e .staging ] || sslm-deploy -c -- $$SERVICES || { was=$$?; [ $$bad -eq 1 ] || bad=$$was; }; \
+	exit $$bad
+
 ## conf: check conf.d and write the generated files of every service
 conf:
 	@$(begin); sslm-conf -g -m "$$SSLM_MK" -- $$SERVICES || bad=1; $(end)
@@ -285,7 +291,7 @@ ntoc:
 
 ## prod: bring what is missing to the production directory, and to other machines
 prod:
-	@$(begin); $(call install,-c); $(call deploy); $(records); $(push); $(end)
+	@$(begin); $(call install,-f); $(call deploy); $(records); $(push); $(end)
 
 ## deploy: copy to other machines and reload servers where it has not been done yet
 ifdef DRY

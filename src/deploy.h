@@ -32,7 +32,7 @@ struct deploy {
 	struct words state;	/* certs/.deployed */
 	struct words failed;	/* hosts whose copies have not been made, unsorted */
 	bool named;		/* services were named: there may be more of them */
-	bool force, dry, quiet;
+	bool force, dry, quiet, check;
 	int seconds;		/* for each command */
 	bool damaged;		/* the state had lines that are not ours */
 	int ret;		/* exit status, so far */
@@ -78,6 +78,24 @@ bool copy_wanted(struct deploy *d, const char *host, bool print);
 /* Copy it: sets, then links, then what is old goes.  The host is added to d->failed if
  * that fails. */
 void copy_host(struct deploy *d, const char *host);
+
+/* Does a section there use service i, and want it to be copied? */
+bool copy_serves(const struct deploy *d, const char *host, size_t i);
+
+/* Is there a set in production that the host has not been given? */
+bool copy_set_wanted(const struct deploy *d, const char *host, size_t i);
+
+/* Is something beside the services of the group new for the host? */
+bool copy_group_wanted(const struct deploy *d, const char *host, size_t g);
+
+/* ---- deploy_check.c: is what is there what is here? ------------------------------ */
+
+/* Print each difference between production and its copy on that host, as rsync sees
+ * them when it has to copy nothing.  Changes nothing, neither here nor there. */
+void check_host(struct deploy *d, const char *host);
+
+/* The exit status that a failed rsync means. */
+int rsync_status(struct ran r);
 
 /* ---- deploy_restart.c: servers are told ---------------------------------------- */
 

@@ -16,9 +16,8 @@
 
 static const char from[] = "--files-from=" LIST;
 
-/* Does a section there use service i, and want it to be copied? */
-static bool
-serves(const struct deploy *d, const char *host, size_t i)
+bool
+copy_serves(const struct deploy *d, const char *host, size_t i)
 {
 	for (size_t s = 0; s < d->site.nserver; s++)
 		if (!d->site.server[s].skip_prod_copy && deploy_uses(d, s, host, i))
@@ -39,16 +38,15 @@ copy_value(const struct prod *p)
 	    p->next != NULL ? p->next : "-");
 }
 
-/* Is it in production, and the copy another one? */
-static bool
-set_wanted(const struct deploy *d, const char *host, size_t i)
+bool
+copy_set_wanted(const struct deploy *d, const char *host, size_t i)
 {
 	const struct prod *p = &d->service[i];
 	char *key, *value;
 	const char *have;
 	bool yes;
 
-	if (p->bad || (p->curr == NULL && p->next == NULL) || !serves(d, host, i))
+	if (p->bad || (p->curr == NULL && p->next == NULL) || !copy_serves(d, host, i))
 		return false;
 	key = copy_key(host, p);
 	value = copy_value(p);
@@ -59,8 +57,8 @@ set_wanted(const struct deploy *d, const char *host, size_t i)
 	return yes;
 }
 
-static bool
-group_wanted(const struct deploy *d, const char *host, size_t g)
+bool
+copy_group_wanted(const struct deploy *d, const char *host, size_t g)
 {
 	char *key = xasprintf("group %s %s", host, d->group[g].name);
 	const char *have = deployed_get(&d->state, key);
@@ -86,10 +84,10 @@ load_for(struct deploy *d, const char *host)
 	for (size_t i = 0; i < d->site.n; i++) {
 		const struct prod *p = &d->service[i];
 
-		if ((l.set[i] = set_wanted(d, host, i)))
+		if ((l.set[i] = copy_set_wanted(d, host, i)))
 			l.sets++;
 		if (!l.group[p->group] && (p->curr != NULL || p->next != NULL) &&
-		    serves(d, host, i) && group_wanted(d, host, p->group)) {
+		    copy_serves(d, host, i) && copy_group_wanted(d, host, p->group)) {
 			l.group[p->group] = true;
 			l.groups++;
 		}
@@ -166,8 +164,8 @@ may_not_know(struct ran r)
 }
 
 /* Full disks and lost connections may be better next time. */
-static int
-status_of(struct ran r)
+int
+rsync_status(struct ran r)
 {
 	return host_unreached(r) || (r.how == RAN_EXIT && r.code == 11) ? EX_TEMP : EX_PERM;
 }
@@ -195,7 +193,7 @@ pass(struct deploy *d, const char *host, struct words *list, const char *what,
 		text = ran_text(r);
 		complain("'%s': %s: rsync: %s", host, what, text);
 		free(text);
-		deploy_failed(d, status_of(r));
+		deploy_failed(d, rsync_status(r));
 	}
 	if (unlink(LIST) == -1 && errno != ENOENT)
 		complain("cannot remove '%s':", LIST);

@@ -71,9 +71,24 @@ environment(void)
 	return env;
 }
 
+/* The command's descriptors; 0, or errno. */
+static int
+give_files(posix_spawn_file_actions_t *files, int in, int out)
+{
+	int why = in == -1 ?
+	    posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0) :
+	    posix_spawn_file_actions_adddup2(files, in, STDIN_FILENO);
+
+	if (why == 0 && out != -1)
+		why = posix_spawn_file_actions_adddup2(files, out, STDOUT_FILENO);
+	if (why == 0)
+		why = posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
+	return why;
+}
+
 /* 0, or errno.  mask is what the command's signal mask is to be. */
 static int
-spawn(pid_t *pid, const char *const argv[], const sigset_t *mask)
+spawn(pid_t *pid, const char *const argv[], const sigset_t *mask, int in, int out)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -96,10 +111,7 @@ spawn(pid_t *pid, const char *const argv[], const sigset_t *mask)
 		posix_spawnattr_setpgroup(&attr, 0);
 		posix_spawnattr_setsigdefault(&attr, &ours);
 		posix_spawnattr_setsigmask(&attr, mask);
-		why = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
-		    O_RDONLY, 0);
-		if (why == 0)
-			why = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+		why = give_files(&files, in, out);
 		was = umask(022);
 		if (why == 0)
 			why = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)argv, env);
@@ -182,6 +194,12 @@ await(pid_t pid, int seconds, const sigset_t *set, int *sig)
 struct ran
 run(const char *const argv[], int seconds)
 {
+	return run_with(argv, seconds, -1, -1);
+}
+
+struct ran
+run_with(const char *const argv[], int seconds, int in, int out)
+{
 	struct ran r = {RAN_NOT, 0};
 	sigset_t set = awaited(), was;
 	int status, sig = 0;
@@ -192,7 +210,7 @@ run(const char *const argv[], int seconds)
 	/* Whoever started us may have had it ignored: then nothing could be waited for. */
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_BLOCK, &set, &was);
-	if ((r.code = spawn(&pid, argv, &was)) == 0) {
+	if ((r.code = spawn(&pid, argv, &was, in, out)) == 0) {
 		late = await(pid, seconds, &set, &sig);
 		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 			;

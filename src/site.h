@@ -420,6 +420,9 @@ struct ran {
  */
 struct ran run(const char *const argv[], int seconds);
 
+/* The same with these descriptors as its stdin and stdout; -1: as above. */
+struct ran run_with(const char *const argv[], int seconds, int in, int out);
+
 /* Exit status 0? */
 bool ran_well(struct ran r);
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sslm-deploy [-fnq] [-C dir] [-w seconds] [service ...]\n"
+    "usage: sslm-deploy [-cfnq] [-C dir] [-w seconds] [service ...]\n"
     "       sslm-deploy -h | -V\n";
 
 enum { SECONDS = 600, SECONDS_MAX = 86400 };
@@ -169,6 +169,14 @@ show(struct deploy *d)
 }
 
 static void
+compare(struct deploy *d)
+{
+	d->force = false;
+	for (size_t h = 0; h < d->copies.n; h++)
+		check_host(d, d->copies.w[h]);
+}
+
+static void
 deploy(struct deploy *d)
 {
 	size_t lines;
@@ -210,9 +218,10 @@ main(int argc, char *argv[])
 	int c, loaded;
 
 	start();
-	while ((c = getopt(argc, argv, "C:fhnqVw:")) != -1)
+	while ((c = getopt(argc, argv, "C:cfhnqVw:")) != -1)
 		switch (c) {
 		case 'C': dir = optarg; break;
+		case 'c': d.check = true; break;
 		case 'f': d.force = true; break;
 		case 'n': d.dry = true; break;
 		case 'q': d.quiet = true; break;
@@ -232,7 +241,9 @@ main(int argc, char *argv[])
 		/* Without servers, lines of an earlier configuration may have to go. */
 		if (d.all.n > 0)
 			prod_read(&d);
-		if (d.dry)
+		if (d.check)
+			compare(&d);
+		else if (d.dry)
 			show(&d);
 		else
 			deploy(&d);

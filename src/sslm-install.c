@@ -1,7 +1,7 @@
 /* sslm-install: bring curr and next of each service to where the servers read
  * them, every set as a whole. */
 #include "cert.h"
-#include "site.h"
+#include "install.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,40 +13,36 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sslm-install [-cq] [-C dir] [-d prod_cert_dir] [service ...]\n"
+    "usage: sslm-install [-cfnq] [-C dir] [-d prod_cert_dir] [service ...]\n"
     "       sslm-install -h | -V\n";
 
 /* Where to, and whether what is there is compared or just its name. */
 struct place {
 	const char *prod;
-	bool compare;
+	enum compare how;
 };
 
-/* The last part of a path. */
-static const char *
-base(const char *path)
+/* A private key in production that somebody has opened to others is closed again. */
+static int
+close_file(const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	struct stat st;
 
-	return slash != NULL ? slash + 1 : path;
+	if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode) || (st.st_mode & 077) == 0)
+		return 0;
+	if (chmod(path, 0600) == -1) {
+		complain("cannot set the mode of '%s':", path);
+		return -1;
+	}
+	return 0;
 }
-
-static bool
-is_private(const char *file)
-{
-	return strcmp(file, set_name[SET_KEY]) == 0 || strcmp(file, set_name[SET_BUNDLE]) == 0;
-}
-
-/* What a set may hold besides the files of its issuance. */
-static const char *const more[] = {"tlsa.rr", "info"};
-enum { MORE_N = sizeof(more) / sizeof(more[0]) };
 
 /* One file of a set, if it is there, with the mode that it has; 0 or -1. */
 static int
-copy_file(const char *from, const char *to, const char *file)
+copy_file(const char *from, const char *to, const char *file, enum compare how)
 {
 	char *in = xasprintf("%s/%s", from, file), *out = xasprintf("%s/%s", to, file), *buf;
-	mode_t mode = is_private(file) ? 0600 : 0644;
+	mode_t mode = file_private(file) ? 0600 : 0644;
 	size_t len;
 	int ret = 0;
 
@@ -56,36 +52,13 @@ copy_file(const char *from, const char *to, const char *file)
 		ret = -1;
 	} else {
 		ret = out_file(out, mode, buf, len) == -1 ? -1 : 0;
+		if (ret == 0 && how == BY_CONTENT && file_private(file))
+			ret = close_file(out);
 		wipe(buf, len);
 	}
 	free(in);
 	free(out);
 	return ret;
-}
-
-/* Is a file in production as long as that of the set?  Whoever cuts a file short
- * or adds to it is found by this, without reading all of them. */
-static bool
-as_long(const char *source, const char *path, const char *file)
-{
-	char *in = xasprintf("%s/%s", source, file), *out = xasprintf("%s/%s", path, file);
-	struct stat a, b;
-	bool in_there = stat(in, &a) == 0, out_there = stat(out, &b) == 0;
-
-	free(in);
-	free(out);
-	return in_there == out_there && (!in_there || (S_ISREG(b.st_mode) && a.st_size == b.st_size));
-}
-
-/* All of the files of its issuance that go there. */
-static bool
-all_as_long(const char *source, const char *path, bool is_ca)
-{
-	bool yes = true;
-
-	for (size_t i = 0; yes && i < SET_N; i++)
-		yes = (is_ca && is_private(set_name[i])) || as_long(source, path, set_name[i]);
-	return yes;
 }
 
 /*
@@ -96,13 +69,13 @@ all_as_long(const char *source, const char *path, bool is_ca)
  * where it is.
  */
 static int
-copy_set(const char *from, const char *to, const char *gen, bool is_ca)
+copy_set(const char *from, const char *to, const char *gen, bool is_ca, enum compare how)
 {
 	char *set = xasprintf("%s/db/%s", from, gen), *whole = xasprintf("%s/db/%s", to, gen);
 	char *half = xasprintf("%s/db/.%s.new", to, gen);
 	struct stat st;
 	bool there = lstat(whole, &st) == 0;
-	bool whole_there = there && all_as_long(set, whole, is_ca), bad = false;
+	bool whole_there = there && set_same(set, whole, is_ca, how), bad = false;
 	const char *into = there ? whole : half;
 
 	if (!there)
@@ -110,10 +83,10 @@ copy_set(const char *from, const char *to, const char *gen, bool is_ca)
 	else if (!whole_there)	/* a damaged set must not replace a good one */
 		bad = set_check(set, time(NULL)) != EX_YES;
 	for (size_t i = 0; !bad && !whole_there && i < SET_N; i++)
-		if (!is_ca || !is_private(set_name[i]))
-			bad = copy_file(set, into, set_name[i]) == -1;
-	for (size_t i = 0; !bad && i < MORE_N; i++)
-		bad = copy_file(set, into, more[i]) == -1;
+		if (!is_ca || !file_private(set_name[i]))
+			bad = copy_file(set, into, set_name[i], how) == -1;
+	for (size_t i = 0; !bad && set_more[i] != NULL; i++)
+		bad = copy_file(set, into, set_more[i], how) == -1;
 	if (!there)
 		bad = bad || out_rename(half, whole) == -1;
 	free(half);
@@ -157,18 +130,18 @@ put_link(const char *prod, const char *target, const char *path)
 	return out_link(target, path);
 }
 
-/* Is the production link, and with compare what it leads to, what it should be? */
+/* Is the production link, and what it leads to, what it should be? */
 static bool
-current(const char *source, const char *path, const char *target, bool is_ca, bool compare)
+current(const char *source, const char *path, const char *target, bool is_ca, enum compare how)
 {
 	char have[300];
 	bool yes = link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
 
-	if (!compare)
+	if (how == BY_LINK)
 		return yes;
-	yes = yes && all_as_long(source, path, is_ca);
-	for (size_t i = 0; yes && i < MORE_N; i++)
-		yes = as_long(source, path, more[i]);
+	yes = yes && set_same(source, path, is_ca, how);
+	for (size_t i = 0; yes && set_more[i] != NULL; i++)
+		yes = file_differs(source, path, set_more[i], how) == NULL;
 	return yes;
 }
 
@@ -214,8 +187,8 @@ install_link(const struct place *p, const struct service_id *id, const char *lin
 	bool is_curr = strcmp(link, "curr") == 0, is_ca = strcmp(id->group, "ca") == 0;
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
 	bool unknown = !there && errno != ENOENT && errno != EINVAL;
-	char *target = there ? xasprintf("db/%s", base(gen)) : NULL;
-	bool done = there && current(source, path, target, is_ca, p->compare);
+	char *target = there ? xasprintf("db/%s", path_base(gen)) : NULL;
+	bool done = there && current(source, path, target, is_ca, p->how);
 	bool whole = there && !done && access(bundle, F_OK) == 0;
 	int ret = 0;
 
@@ -227,7 +200,7 @@ install_link(const struct place *p, const struct service_id *id, const char *lin
 	} else if (!link_or_none(source)) {
 		ret = -1;
 	} else if (whole) {
-		ret = make_dirs(p->prod, id) == -1 || copy_set(from, to, base(gen), is_ca) == -1 ||
+		ret = make_dirs(p->prod, id) == -1 || copy_set(from, to, path_base(gen), is_ca, p->how) == -1 ||
 		    put_link(p->prod, target, path) == -1 ? -1 : 1;
 	} else if (!whole && is_curr && there) {
 		complain("'%s' is not complete; '%s' is left as it is", source, path);
@@ -280,36 +253,66 @@ install(const struct site *site, const struct place *p, struct change *change)
 	return ok;
 }
 
+/* The same, of which nothing is done, but said. */
+static int
+check(const struct site *site, const struct place *p)
+{
+	struct words groups = {NULL, 0};
+	int ret = EX_YES, one;
+
+	for (size_t i = 0; i < site->n; i++) {
+		one = check_service(p->prod, &site->id[i]);
+		ret = ret == EX_NO || one == EX_YES ? ret : one;
+		words_add(&groups, xstrdup(site->id[i].group));
+	}
+	words_sort(&groups);
+	for (size_t i = 0; i < groups.n; i++)
+		if (check_group(p->prod, groups.w[i]) != EX_YES)
+			ret = EX_NO;
+	words_free(&groups);
+	return ret;
+}
+
+/* Do it, and say what was changed. */
+static int
+bring(const struct site *site, const struct place *p, bool quiet)
+{
+	struct change *change = xreallocarray(NULL, site->n, sizeof(*change));
+	bool ok = install(site, p, change);
+
+	for (size_t i = 0; i < site->n && !quiet; i++)
+		if (change[i].curr == 1 || change[i].next == 1)
+			printf("%s/%s\tinstalled%s%s\n", site->id[i].group, site->id[i].service,
+			    change[i].curr == 1 ? " curr" : "", change[i].next == 1 ? " next" : "");
+	free(change);
+	return ok ? EX_YES : EX_TEMP;
+}
+
 int
 main(int argc, char *argv[])
 {
-	struct place place = {NULL, false};
+	struct place place = {NULL, BY_LINK};
 	const char *dir = NULL;
-	struct change *change;
-	bool quiet = false, ok;
+	bool quiet = false, dry = false;
 	struct site site;
 	int c;
 
 	start();
-	while ((c = getopt(argc, argv, "C:cd:hqV")) != -1)
+	while ((c = getopt(argc, argv, "C:cd:fhnqV")) != -1)
 		switch (c) {
 		case 'C': dir = optarg; break;
-		case 'c': place.compare = true; break;
+		case 'c': place.how = place.how == BY_LINK ? BY_LENGTH : place.how; break;
 		case 'd': place.prod = optarg; break;
+		case 'f': place.how = BY_CONTENT; break;
+		case 'n': dry = true; break;
 		case 'q': quiet = true; break;
 		default: opt_other(c, usage);
 		}
 	site_load(&site, dir, argv + optind);
-	change = xreallocarray(NULL, site.n, sizeof(*change));
 	if (place.prod == NULL)
 		place.prod = site.prod_cert_dir;
-	ok = install(&site, &place, change);
-	for (size_t i = 0; i < site.n && !quiet; i++)
-		if (change[i].curr == 1 || change[i].next == 1)
-			printf("%s/%s\tinstalled%s%s\n", site.id[i].group, site.id[i].service,
-			    change[i].curr == 1 ? " curr" : "", change[i].next == 1 ? " next" : "");
-	c = site.bad ? EX_USE : ok ? EX_YES : EX_TEMP;
-	free(change);
+	c = dry ? check(&site, &place) : bring(&site, &place, quiet);
+	c = site.bad ? EX_USE : c;
 	site_free(&site);
 	out_done();
 	if (c != EX_YES)

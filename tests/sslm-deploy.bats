@@ -608,3 +608,77 @@ noted() {
 	m renew
 	[ "$(reloads)" = 'mail: smtp' ]
 }
+
+# away: what -c says, and that it has changed nothing on any machine.
+away() {
+	find p far certs -printf '%p %m %T@ %l\n' | sort >before
+	run "-$1" sslm-deploy -c
+	echo "$output"
+	find p far certs -printf '%p %m %T@ %l\n' | sort | diff before -
+}
+
+@test "-c: each difference of a copy is said, with what mends it, by one connection, and nothing is changed" {
+	far_start mail www
+	mail_site '[web]' 'servers = "www"' "restart_cmd = '$reload web'" 'svc_depends = [["any", "web-ec"]]'
+	prod $mail $G1
+	prod $web $G1
+	mkdir p/prod/example.com/dh
+	echo dh >p/prod/example.com/dh/ffdhe.pem
+	echo '; tlsa' >p/prod/example.com/tlsa.example.com
+	# Nothing is there yet: once for all that is below.
+	away 1
+	[ "$output" = "$(printf "%s\t$PWD/p/prod\tis not there\tmake deploy\n" mail www)" ]
+	sslm-deploy -q
+	: >ssh.log
+	away 0
+	[ -z "$output" ]
+	[ "$(wc -l <ssh.log)" = 2 ]
+	far=far/mail/prod/$mail
+	while IFS='|' read -r what path said; do
+		eval "$what"
+		away 1
+		[ "$output" = "mail"$'\t'"$PWD/p/prod/example.com/$path"$'\t'"$said"$'\t'"make deploy FORCE=1" ]
+		# A deploy alone believes what is noted; with force all is well again.
+		sslm-deploy -q
+		away 1
+		sslm-deploy -qf
+		same mail $mail
+		away 0
+		[ -z "$output" ]
+	done <<-END
+		damage \$far/curr/cert.pem 100|mail-ec/db/$G1/cert.pem|has another content
+		: >\$far/curr/privkey.pem|mail-ec/db/$G1/privkey.pem|has another content
+		rm \$far/curr/chain.pem|mail-ec/db/$G1/chain.pem|is not there
+		chmod 644 \$far/curr/privkey.pem|mail-ec/db/$G1/privkey.pem|has another mode
+		chmod 755 \$far|mail-ec|has another mode
+		ln -sfn db/19990101T000000Z \$far/curr|mail-ec/curr|leads elsewhere
+		rm \$far/curr|mail-ec/curr|is not there
+		ln -s db/$G1 \$far/next|mail-ec/next|should not be there
+		rm -r \$far|mail-ec|is not there
+		echo x >far/mail/prod/example.com/tlsa.example.com|tlsa.example.com|has another content
+		rm -r far/mail/prod/example.com/dh|dh|is not there
+	END
+	# An old one: the next deploy knows of it.
+	prod $mail $G2
+	away 1
+	[ "$output" = "$(printf 'mail\t%s\t%s\tmake deploy\n' "$PWD/p/prod/$mail/curr" 'leads elsewhere' \
+	    "$PWD/p/prod/$mail/db/$G2" 'is not there')" ]
+	sslm-deploy -q
+	away 0
+}
+
+@test "-c: a host that is down, one that is silent, and a difference that counts more" {
+	far_start mail
+	far_hangs mute
+	deploy_site '[smtp]' 'servers = ["later", "mute", "mail"]' "restart_cmd = '$reload smtp'"
+	prod $mail $G1
+	sslm-deploy -q -w 3 || :
+	run -75 timeout 60 "$(command -v sslm-deploy)" -c -w 3
+	[[ $output == *"'later': comparison: rsync: "* ]]
+	[[ $output == *"'mute': comparison: rsync: "* ]]
+	run ! grep -P '\t' <<<"$output"
+	: >far/mail/prod/$mail/curr/cert.pem
+	run -1 timeout 60 "$(command -v sslm-deploy)" -c -w 3
+	[[ $output == *$'mail\t'*$'/cert.pem\thas another content\tmake deploy FORCE=1'* ]]
+	[[ $output == *"'later': comparison: rsync: "* ]]
+}

@@ -171,3 +171,90 @@ teardown() { umount small 2>/dev/null || true; }
 	run ! grep -E 'openat.*web-ec/curr/.*O_(WRONLY|RDWR)' trace
 	[ "$(grep -cE 'rename.*web-ec/curr"' trace)" = 1 ]
 }
+
+# differ COMMAND...: the command, done to production, is found by -n, which changes
+# nothing, and mended by -f; then they agree.
+differ() {
+	eval "$1"
+	find prod-certs -printf '%p %m %T@ %i %l\n' | sort >before
+	run -1 sslm-install -nq
+	echo "$output"
+	find prod-certs -printf '%p %m %T@ %i %l\n' | sort | diff before -
+	sslm-install -qf
+	run -0 sslm-install -n
+	[ -z "$output" ]
+}
+
+@test "-n: each difference to production is said, with what mends it, and nothing is changed" {
+	sslm-install -q
+	run -0 sslm-install -n
+	[ -z "$output" ]
+	m renew FORCE=1 SERVICES=example.com:web-ec
+	rm -r $p/next
+	for f in privkey csr cert chain fullchain bundle; do
+		# Of the same length, which -c does not see.
+		cp $p/curr/$f.pem was
+		damage $p/curr/$f.pem 100
+		run -1 sslm-install -n
+		[[ $output == *"localhost"$'\t'"prod-certs/example.com/web-ec/curr/$f.pem"$'\t'"has another content"$'\t'"make prod"* ]]
+		mv was $p/curr/$f.pem
+	done
+	run -1 sslm-install -n
+	[ "$output" = $'localhost\tprod-certs/example.com/web-ec/next\tis not there\tmake prod' ]
+	differ 'damage $p/curr/cert.pem 100; cut -f2,3 <<<x'
+	cmp $d/curr/cert.pem $p/curr/cert.pem
+	differ 'rm $p/curr/chain.pem'
+	differ 'chmod 644 $p/curr/privkey.pem'
+	[ "$(stat -L -c %a $p/curr/privkey.pem)" = 600 ]
+	differ 'ln -sfn db/19990101T000000Z $p/curr'
+	differ 'rm $p/curr'
+	differ 'rm -r $p'
+	differ 'rm -r prod-certs'
+	differ 'echo x >>$p/next/info'
+	differ 'rm $p/next && mkdir $p/next && echo x >$p/next/x'
+	# A next that the site does not have any more.
+	rm $d/next
+	differ true
+	[ ! -L $p/next ]
+}
+
+@test "-n: a private key of a CA that is in production, and what cannot be compared" {
+	sslm-install -q
+	cp certs/ca/my-root/curr/privkey.pem prod-certs/ca/my-root/curr/
+	run -1 sslm-install -n
+	[ "$output" = $'localhost\tprod-certs/ca/my-root/curr/privkey.pem\tis the private key of a CA\tremove it by hand' ]
+	rm prod-certs/ca/my-root/curr/privkey.pem
+	rm $d/curr/bundle.pem
+	run -75 sslm-install -n
+	[ "$output" = "sslm-install: '$d/curr' is not complete" ]
+	run -2 sslm-install -n example.com:none
+}
+
+@test "-n: TLSA records that are not those of the site; comments are nothing" {
+	sslm-install -q
+	printf '; one\n_25._tcp.example.com. 1800 IN TLSA 3 1 1 00\n' >certs/example.com/tlsa.example.com
+	run -1 sslm-install -n
+	[ "$output" = $'localhost\tprod-certs/example.com/tlsa.example.com\tis not there\tmake prod' ]
+	printf '; two\n\n_25._tcp.example.com. 1800 IN TLSA 3 1 1 00\n' >prod-certs/example.com/tlsa.example.com
+	run -0 sslm-install -n
+	echo '_25._tcp.example.com. 1800 IN TLSA 3 1 1 01' >prod-certs/example.com/tlsa.example.com
+	run -1 sslm-install -n
+	[[ $output == *$'\thas other records\tmake prod' ]]
+}
+
+@test "make check-prod, and make prod mends" {
+	m prod
+	run -0 m check-prod
+	[ -z "$output" ]
+	damage $p/curr/privkey.pem 100
+	find . -printf '%p %T@ %i\n' | sort >../before
+	run -2 m check-prod
+	find . -printf '%p %T@ %i\n' | sort | diff ../before -
+	[[ $output == *$'/curr/privkey.pem\thas another content\tmake prod'* ]]
+	# Not kept from looking by a run that is at work.
+	flock certs/.lock env -u MAKEFLAGS make check-prod >out 2>&1 || :
+	grep -q "another content" out
+	m prod
+	run -0 m check-prod
+	run -0 m check-prod TEST= SERVICES=example.com:web-ec
+}

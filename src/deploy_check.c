@@ -1,0 +1,203 @@
+/*
+ * deploy_check.c: is what is on other machines what is in production?  rsync compares, by
+ * checksums, and is told to copy nothing; it has its list on stdin and says what it found
+ * on stdout, both of them files that have no name: no other run is in the way of this.
+ */
+#include "deploy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { CODE = 11 };	/* octets of rsync's %i */
+
+static int
+nameless(const void *text, size_t len)
+{
+	int fd = memfd_create("sslm", MFD_CLOEXEC);
+
+	if (fd == -1 || write(fd, text, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) == -1)
+		die(EX_TEMP, "cannot make a file in memory:");
+	return fd;
+}
+
+/* All that was written to it. */
+static char *
+content(int fd)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *text;
+	ssize_t n;
+
+	if (size < 0 || size > LIST_MAX)
+		die(EX_TEMP, "cannot read what rsync has said");
+	text = xmalloc((size_t)size + 1);
+	n = pread(fd, text, (size_t)size, 0);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+/* ---- what to compare ----------------------------------------------------------- */
+
+static void
+add_service(const struct prod *p, struct words *list)
+{
+	words_add(list, xasprintf("./%s", p->id->group));
+	if (p->curr != NULL) {
+		prod_set_paths(p, p->curr, list);
+		words_add(list, xasprintf("%s/curr", p->name));
+	}
+	if (p->next != NULL)
+		prod_set_paths(p, p->next, list);
+	words_add(list, xasprintf("%s/next", p->name));
+}
+
+/* Sets that are not complete here are nothing to compare with. */
+static struct words
+paths(struct deploy *d, const char *host)
+{
+	struct words list = {NULL, 0};
+	bool *seen = xreallocarray(NULL, d->ngroup, sizeof(*seen));
+
+	memset(seen, 0, d->ngroup * sizeof(*seen));
+	for (size_t i = 0; i < d->site.n; i++) {
+		const struct prod *p = &d->service[i];
+
+		if ((p->curr == NULL && p->next == NULL) || !copy_serves(d, host, i) ||
+		    !prod_whole(d, i))
+			continue;
+		add_service(p, &list);
+		if (!seen[p->group])
+			prod_group_paths(d, &d->group[p->group], &list, &list);
+		seen[p->group] = true;
+	}
+	free(seen);
+	words_sort(&list);
+	return list;
+}
+
+/* ---- what rsync says -------------------------------------------------------------- */
+
+/* Is one of the paths the other, or above it?  "" is above all. */
+static bool
+related(const char *a, const char *b)
+{
+	if (*a == '\0')
+		return true;
+	for (; *a != '\0' && *a == *b; a++)
+		b++;
+	return (*a == '\0' && (*b == '\0' || *b == '/')) || (*b == '\0' && *a == '/');
+}
+
+/* Will the next run copy all of it, or does it believe that some is there? */
+static bool
+wanted(const struct deploy *d, const char *host, const char *path)
+{
+	for (size_t i = 0; i < d->site.n; i++)
+		if (related(path, d->service[i].name) && copy_serves(d, host, i) &&
+		    !copy_set_wanted(d, host, i))
+			return false;
+	for (size_t g = 0; g < d->ngroup; g++) {
+		char *tlsa = xasprintf("%s/tlsa.%s", d->group[g].name, d->group[g].name);
+		char *dh = xasprintf("%s/dh", d->group[g].name);
+		bool its = related(path, tlsa) || related(path, dh);
+
+		free(dh);
+		free(tlsa);
+		if (its && !copy_group_wanted(d, host, g))
+			return false;
+	}
+	return true;
+}
+
+static const char *
+meaning(const char *code)
+{
+	if (strncmp(code, "*deleting", strlen("*deleting")) == 0)
+		return "should not be there";
+	if (code[2] == '+')
+		return "is not there";
+	if (code[1] == 'L')
+		return "leads elsewhere";
+	if (code[2] != '.' || code[3] != '.')
+		return "has another content";
+	return "has another mode";
+}
+
+static bool
+is_code(const char *line)
+{
+	return strlen(line) > CODE + 1 && line[CODE] == ' ' && strchr("<>ch.*", line[0]) != NULL;
+}
+
+/* Below a directory that is not there nothing is: that is said once. */
+static void
+print_differences(struct deploy *d, const char *host, char *text)
+{
+	const char *missing = NULL;
+	char *line, *path;
+	size_t n;
+
+	while ((line = strsep(&text, "\n")) != NULL) {
+		if (!is_code(line))
+			continue;
+		path = line + CODE + 1;
+		n = strlen(path);
+		if (strcmp(path, "./") == 0)
+			n = 0;
+		else if (path[n - 1] == '/')
+			n--;
+		path[n] = '\0';
+		if (missing != NULL && related(missing, path))
+			continue;
+		if (line[1] == 'd' && line[2] == '+')
+			missing = path;
+		printf("%s\t%s%s%s\t%s\tmake deploy%s\n", host, d->prod, n > 0 ? "/" : "", path,
+		    meaning(line), wanted(d, host, path) ? "" : " FORCE=1");
+		deploy_failed(d, EX_NO);
+	}
+}
+
+static struct ran
+ask_rsync(const struct deploy *d, const char *host, int in, int out)
+{
+	char *tree = xasprintf("%s/", d->prod), *to = host_path(host, tree);
+	const char *argv[] = {"rsync", "-s", "-n", "-clp", "--timeout=30", "-e", HOST_SSH,
+	    "--mkpath", "--force", "--ignore-missing-args", "--delete-missing-args",
+	    "--files-from=-", "--out-format=%i %n", tree, to, NULL};
+	struct ran r = run_with(argv, d->seconds, in, out);
+
+	free(to);
+	free(tree);
+	return r;
+}
+
+void
+check_host(struct deploy *d, const char *host)
+{
+	struct words list = paths(d, host);
+	size_t len;
+	char *text = words_join(&list, "\n", &len), *said;
+	int in = nameless(text, len), out = nameless("", 0);
+	struct ran r = {RAN_EXIT, 0};
+
+	if (list.n > 0)
+		r = ask_rsync(d, host, in, out);
+	if (!ran_well(r)) {
+		said = ran_text(r);
+		complain("'%s': comparison: rsync: %s", host, said);
+		free(said);
+		deploy_failed(d, rsync_status(r));
+	}
+	if (!host_unreached(r)) {
+		said = content(out);
+		print_differences(d, host, said);
+		free(said);
+	}
+	close(in);
+	close(out);
+	free(text);
+	words_free(&list);
+}
