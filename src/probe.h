@@ -76,6 +76,8 @@ struct probe_host {
 	const struct talk_kind *kind;
 	struct dns_addr addr[PROBE_ADDRS];
 	size_t naddr;
+	bool owner;		/* of records in a file: it may have no address */
+	bool quiet;		/* which is then not told */
 	bool dane;		/* it has to fit one of these: */
 	struct probe_tlsa *tlsa;
 	size_t ntlsa;

@@ -175,6 +175,8 @@ probe_owners(struct probe_host **hosts, const struct dns_lines *l,
 		arg = xasprintf("%s:%ld", host, port);
 		probe_host_read(&(*hosts)[n], arg, NULL, kind);
 		free(arg);
+		(*hosts)[n].owner = true;
+		(*hosts)[n].quiet = quiet;
 		probe_tlsa_take(&(*hosts)[n++], l);
 	}
 	return n;

@@ -155,6 +155,17 @@ no_address(struct probe_host *h, const char *why)
 	h->status = EX_TEMP;
 }
 
+/* The name is there, and has no address.  A zone's own name has TLSA records beside the
+ * hosts of its MX records, and often no address: nobody can connect to it. */
+static void
+nowhere(struct probe_host *h, const char *why)
+{
+	if (!h->owner)
+		no_address(h, why);
+	else if (!h->quiet)
+		complain("'%s' is passed over: it has no address", h->host);
+}
+
 /* A host that is itself an address. */
 static bool
 is_address(struct probe_host *h, int family)
@@ -234,7 +245,9 @@ by_system(struct probe_host *h, size_t n, int family, int64_t until)
 			continue;
 		if ((why = gai_error(&all[i])) == 0)
 			take_list(&h[i], all[i].ar_result);
-		if (h[i].naddr == 0)
+		if (h[i].naddr == 0 && why == EAI_NODATA)
+			nowhere(&h[i], gai_strerror(why));
+		else if (h[i].naddr == 0)
 			no_address(&h[i], why == EAI_INPROGRESS ? "no answer in time" :
 			    why == 0 ? "of that kind" : gai_strerror(why));
 	}
@@ -261,6 +274,8 @@ take_answer(struct probe_host *h, const ldns_pkt *answer, ldns_rr_type type)
 	}
 }
 
+static const char no_record[] = "there is no such record";
+
 /* The answers of all servers to one question: what the first says that has an answer. */
 static const char *
 take_first(struct probe_host *h, const struct dns_query *q, size_t n)
@@ -278,7 +293,7 @@ take_first(struct probe_host *h, const struct dns_query *q, size_t n)
 			take_answer(h, q[i].answer, q[i].type);
 		if (rcode == LDNS_RCODE_NOERROR || rcode == LDNS_RCODE_NXDOMAIN)
 			return rcode == LDNS_RCODE_NXDOMAIN ? "there is no such name" :
-			    "there is no such record";
+			    no_record;
 		why = rcode == LDNS_RCODE_SERVFAIL ? "the resolver says SERVFAIL" :
 		    "the resolver refuses the question";
 	}
@@ -302,14 +317,19 @@ by_resolver(struct probe_host *h, size_t n, int family, const struct probe_dns *
 	dns_ask(q, m, until);
 	for (size_t i = 0; i < n; i++) {
 		const char *why = NULL;
+		bool none = family == AF_UNSPEC;
 
 		if (h[i].naddr > 0 || h[i].status != EX_YES)
 			continue;
 		for (size_t t = 0; t < ADDR_TYPES; t++, at += d->n)
 			if (family == AF_UNSPEC ||
-			    family == (addr_type[t] == LDNS_RR_TYPE_A ? AF_INET : AF_INET6))
+			    family == (addr_type[t] == LDNS_RR_TYPE_A ? AF_INET : AF_INET6)) {
 				why = take_first(&h[i], &q[at], d->n);
-		if (h[i].naddr == 0)
+				none = none && why == no_record;
+			}
+		if (h[i].naddr == 0 && none)
+			nowhere(&h[i], why);
+		else if (h[i].naddr == 0)
 			no_address(&h[i], why);
 	}
 	dns_free(q, m);

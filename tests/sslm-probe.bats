@@ -439,6 +439,15 @@ zone() {
 	[ "${#stderr_lines[@]}" = 4 ]
 	[[ $stderr == *"'_$PORT._udp.mx.example.com' is passed over: it is not about TCP"* ]]
 	[[ $stderr == *"'_$PORT._tcp.*.example.com' is passed over: a wildcard is no host"* ]]
+	# The zone's own name is there, and has no address; a name that is not there is a fault.
+	tlsa "_$PORT._tcp.example.com." ec.pem 3 1 1 >>mx.rr
+	run -0 --separate-stderr sslm-probe -r "127.0.0.1#$DNS" -x smtp -D mx.rr
+	[[ $stderr == *"'example.com' is passed over: it has no address"* ]]
+	run -0 --separate-stderr sslm-probe -q -r "127.0.0.1#$DNS" -x smtp -D mx.rr
+	[ -z "$output$stderr" ]
+	run -75 --separate-stderr sslm-probe -r "127.0.0.1#$DNS" "example.com:$PORT"
+	tlsa "_$PORT._tcp.gone.example.com." ec.pem 3 1 1 >>mx.rr
+	run -75 --separate-stderr sslm-probe -r "127.0.0.1#$DNS" -x smtp -D mx.rr
 	{
 		tlsa "_$PORT._tcp.www.example.com." ec.pem 3 1 1
 		tlsa "_$PORT._tcp.www.example.com." rsa.pem 3 1 1
@@ -524,6 +533,7 @@ resolver() {
 @test "a mail server as it is: postfix, unbound, posttls-finger" {
 	[ "$(id -u)" = 0 ] || skip "only root can make a network namespace"
 	command -v posttls-finger >/dev/null || skip "no postfix"
+	unshare -nm true 2>/dev/null || skip "cannot have another resolv.conf"
 	leaf ec "$EC"
 	leaf rsa "$RSA"
 	leaf other "$EC"
