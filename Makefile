@@ -6,7 +6,7 @@
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL     := /bin/sh
 .SUFFIXES:
-.PHONY: all demo clean help FORCE
+.PHONY: all demo clean FORCE
 all:			## build every program
 
 # A program is a file src/sslm-NAME.c; what the others hold is shared.
@@ -39,6 +39,3 @@ demo: all		## the whole way on the sample site: renew, roll, verify, status
 
 clean:			## remove what was built; certs/ stays
 	rm -rf build $(PROGS:%=bin/%)
-
-help:			## this list
-	@sed -n 's/^\([a-z-]*\):.*## */\1	/p; s/^## \([a-z-]*\): */\1	/p' $(MAKEFILE_LIST) | sort

@@ -14,7 +14,7 @@
 #           PROBE_FLAGS (of sslm-probe, for probe); from
 #           the environment SSLM_BIN (where the programs are)
 # Provides: renew, roll, status, due, verify, probe, check-prod, conf, prod, deploy, prune,
-#           dns, tidy, and renew's steps one by one: keys or copy, csr, cert, ntoc
+#           dns, tidy, renew's steps one by one: keys or copy, csr, cert, ntoc; and help
 #
 # make itself can only say 0 or 2.  A run leaves what it would have said, as in
 # every manual (0, 1, 2, 75), in certs/.exit; sslm-mgr hands that on.
@@ -40,7 +40,7 @@ DNS_WAIT ?= 1800
 
 LOOK     := status due verify probe check-prod
 PHASES   := renew roll conf prod deploy prune dns tidy keys copy csr cert ntoc
-.PHONY: $(LOOK) $(PHASES)
+.PHONY: $(LOOK) $(PHASES) help
 
 # As it is written: a `$' in it is nothing to make.
 export override SERVICES := $(value SERVICES)
@@ -315,3 +315,7 @@ dns:
 prune:
 	@$(begin); sslm-roll -c $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) -- $$SERVICES || bad=1; $(end)
 endif
+
+## help: this list
+help:
+	@sed -n 's/^\([a-z-]*\):.*## */\1	/p; s/^## \([a-z]*\): */\1	/p' $(MAKEFILE_LIST) | sort

@@ -173,18 +173,21 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 }
 
 @test "init makes a site that works as it is, in three lines" {
+	plain_top
 	run -0 sslm-mgr init new/site
 	[ -z "$output" ]
 	[ "$(wc -l <new/site/Makefile)" = 3 ]
 	diff -r "$TOP/conf.d" new/site/conf.d
 	[ "$(stat -c %a new/site new/site/conf.d new/site/conf.d/ssl-mgr.conf | xargs)" = "755 755 644" ]
 	cd new/site
+	[[ $(m help) == *renew*status* ]]
 	m -j2 renew
 	m roll
 	openssl verify -CAfile certs/ca/my-root/curr/cert.pem -untrusted $web/curr/chain.pem $web/curr/cert.pem
 }
 
 @test "init touches nothing that is there" {
+	plain_top
 	mkdir one two
 	echo mine >one/Makefile
 	run -1 sslm-mgr init one
