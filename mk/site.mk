@@ -318,4 +318,4 @@ endif
 
 ## help: this list
 help:
-	@sed -n 's/^\([a-z-]*\):.*## */\1	/p; s/^## \([a-z]*\): */\1	/p' $(MAKEFILE_LIST) | sort
+	@sed -n 's/^\([a-z-]*\):.*## */\1	/p; s/^## \([a-z-]*\): */\1	/p' $(MAKEFILE_LIST) | sort

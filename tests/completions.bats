@@ -71,7 +71,7 @@ bash_says() {
 }
 
 @test "installed where the shells look" {
-	run -0 make -C "$TOP" install DESTDIR="$PWD/root" PREFIX=/usr BIN="$SSLM_BIN"
+	run -0 make -C "$TOP" install DESTDIR="$PWD/root" PREFIX=/usr BIN="${SSLM_BIN#"$TOP"/}"
 	for f in bash-completion/completions/sslm-mgr zsh/site-functions/_sslm-mgr fish/vendor_completions.d/sslm-mgr.fish; do
 		[ -f "root/usr/share/$f" ]
 	done

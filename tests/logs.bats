@@ -77,9 +77,12 @@ logdir() { sed -i "s|^\[globals\]|&\n    logdir = '$1'|" conf.d/ssl-mgr.conf; }
 
 @test "the timers are what systemd takes" {
 	command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
+	# A unit has no blank in the path of its program.
 	mkdir units
+	ln -s "$SSLM_BIN" "$BATS_TEST_TMPDIR/bin"
+	ln -s "$TOP" "$BATS_TEST_TMPDIR/top"
 	for f in "$E"/*.service "$E"/*.timer; do
-		sed "s|^ExecStart=sslm-dhparm|ExecStart=$SSLM_BIN/sslm-dhparm|; s|^ExecStart=sslm-mgr|ExecStart=$TOP/bin/sslm-mgr|" \
+		sed "s|^ExecStart=sslm-dhparm|ExecStart=$BATS_TEST_TMPDIR/bin/sslm-dhparm|; s|^ExecStart=sslm-mgr|ExecStart=$BATS_TEST_TMPDIR/top/bin/sslm-mgr|" \
 		    "$f" >"units/${f##*/}"
 	done
 	run -0 --separate-stderr systemd-analyze verify --man=no units/*.service units/*.timer
@@ -96,6 +99,7 @@ logdir() { sed -i "s|^\[globals\]|&\n    logdir = '$1'|" conf.d/ssl-mgr.conf; }
 }
 
 @test "the lines of cron run" {
+	plain_top
 	sslm-mgr init new
 	cd new
 	grep -E '^[0-9]' "$E/sslm.cron" | awk '{ print $6 }' >users

@@ -350,6 +350,7 @@ $(tail -1 z)" ]
 }
 
 @test "on a terminal the progress is one line, which is gone in the end" {
+	script -qec true /dev/null >/dev/null || skip "no terminals can be made here"
 	one_lags
 	lines >z
 	run -75 script -qec "sslm-nscheck -w 1 -p $port <z" /dev/null

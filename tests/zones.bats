@@ -5,7 +5,7 @@ setup() {
 	load dns
 	workdir
 	root=$BATS_TEST_TMPDIR/root		# NSD reads no $INCLUDE with a blank
-	mkdir "$root" && ln -s "$root" root
+	mkdir "$root" && ln -s "$root" root && ln -s "$TOP/doc" root/doc
 	port=$(free_port)
 	mkdir -p root/etc/{bind,knot,nsd} root/var/lib/{bind,knot} root/run/{knot,nsd}
 	for part in begin bind knot nsd; do manual $part | sh -e; done
@@ -24,7 +24,7 @@ teardown() { dns_stop_all; }
 # manual PART: what sslm-zones(7) has people type, for the directories of a test.
 manual() {
 	sed -n "/zones.bats: $1\$/,/^\.Ed/p" "$TOP/doc/sslm-zones.7" | grep -v '^\.' |
-	    sed -e "s|/etc/|$root&|g; s|/var/|$root&|g" -e "s|/usr/local/share/sslm|$TOP/doc|"
+	    sed -e "s|/etc/|$root&|g; s|/var/|$root&|g" -e "s|/usr/local/share/sslm|$root/doc|"
 }
 
 # The three, each for a zone that it has never seen.
