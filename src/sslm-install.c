@@ -132,7 +132,8 @@ put_link(const char *prod, const char *target, const char *path)
 
 /* Is the production link, and what it leads to, what it should be? */
 static bool
-current(const char *source, const char *path, const char *target, bool is_ca, enum compare how)
+current(const char *source, const char *path, const char *target, bool is_ca,
+    enum compare how)
 {
 	char have[300];
 	bool yes = link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
@@ -200,7 +201,8 @@ install_link(const struct place *p, const struct service_id *id, const char *lin
 	} else if (!link_or_none(source)) {
 		ret = -1;
 	} else if (whole) {
-		ret = make_dirs(p->prod, id) == -1 || copy_set(from, to, path_base(gen), is_ca, p->how) == -1 ||
+		ret = make_dirs(p->prod, id) == -1 ||
+		    copy_set(from, to, path_base(gen), is_ca, p->how) == -1 ||
 		    put_link(p->prod, target, path) == -1 ? -1 : 1;
 	} else if (!whole && is_curr && there) {
 		complain("'%s' is not complete; '%s' is left as it is", source, path);
