@@ -8,7 +8,7 @@ build='make gcc libc6-dev libssl-dev libcurl4-openssl-dev libldns-dev libjansson
 check='bats openssl gnutls-bin jq mandoc shellcheck clang clang-tidy libclang-rt-14-dev strace
 	procps python3 python3-prometheus-client xxd iproute2 pebble knot knot-dnsutils knot-dnssecutils nsd ldnsutils
 	bind9 bind9-utils bind9-dnsutils faketime unbound nginx-light openssh-server openssh-client
-	rsync postfix curl time certbot bsdutils zsh fish systemd logrotate debhelper'
+	rsync postfix curl time certbot bsdutils zsh fish systemd logrotate build-essential debhelper'
 
 root=''
 [ "$(id -u)" = 0 ] || root=sudo

@@ -21,6 +21,7 @@ version() { "$SSLM_BIN/sslm-conf" -V | awk '{ print $2 }'; }
 
 @test "deb: installs under a root, and runs there from init to the roll" {
 	command -v dh >/dev/null || skip "no debhelper"
+	dpkg-query -s build-essential >/dev/null 2>&1 || skip "no build-essential"
 	O="$BATS_TEST_TMPDIR/an o"
 	m -C "$TOP" deb O="$O" >log 2>&1 || { tail -20 log; false; }
 	deb=$(ls "$O"/deb/sslm_*.deb)
