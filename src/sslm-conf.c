@@ -203,6 +203,8 @@ main(int argc, char *argv[])
 	}
 
 	site_load(&site, dir, argv + optind);
+	if (key == NULL && !list && in == NULL && argv[optind] == NULL && site.n == 0)
+		complain("warning: 'conf.d/ssl-mgr.conf' has no services in active groups");
 	if (key != NULL)
 		print_key(&site, key);
 	else if (list)

@@ -279,6 +279,16 @@ wrong() {
 	printf "[[groups]]\nactive = true\ndomain = 'example.com'\nservices = ['web-ec']\n" >>conf.d/ssl-mgr.conf
 	run -0 sslm-conf -l
 	[ "$output" = example.com/web-ec ]
+	run -0 sslm-conf
+	[ -z "$output" ]
+	# None at all is mostly a mistake.
+	sed -i 's/active = true/active = false/' conf.d/ssl-mgr.conf
+	for how in '' -g; do
+		run -0 sslm-conf $how
+		[ "$output" = "sslm-conf: warning: 'conf.d/ssl-mgr.conf' has no services in active groups" ]
+	done
+	run -0 sslm-conf example.com
+	[ -z "$output" ]
 }
 
 @test "names that make or a shell would act on are refused everywhere" {
