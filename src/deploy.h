@@ -26,6 +26,7 @@ struct deploy {
 	struct words *where;	/* the hosts of each of site.server; none of [dns] */
 	struct words all;	/* of all of them */
 	struct words copies;	/* those that get copies: never HERE */
+	struct words posts;	/* those of post_copy_cmd that get none */
 	struct prod *service;	/* in the order of site.id */
 	struct prod_group *group;
 	size_t ngroup;
@@ -104,6 +105,10 @@ void restart_seen(struct deploy *d);
 
 /* Has it a post_copy_cmd? */
 bool post_cmds(const struct deploy *d, const char *host);
+
+/* Is there a set in production for which a host of posts has not had its commands?
+ * With note, all that is there now is noted in the state. */
+bool post_news(struct deploy *d, const char *host, bool note);
 
 /* Has a host of post_copy_cmd been copied to, without having had its commands? */
 bool post_wanted(const struct deploy *d, const char *host);

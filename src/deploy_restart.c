@@ -110,6 +110,30 @@ post_cmds(const struct deploy *d, const char *host)
 }
 
 bool
+post_news(struct deploy *d, const char *host, bool note)
+{
+	bool news = false;
+
+	for (size_t i = 0; i < d->site.n; i++) {
+		const struct prod *p = &d->service[i];
+		char *key, *value;
+		const char *have;
+
+		if (p->bad || p->curr == NULL || strcmp(p->id->group, "ca") == 0)
+			continue;
+		key = xasprintf("copy %s %s", host, p->name);
+		value = xasprintf("%s %s", p->curr, p->next != NULL ? p->next : "-");
+		have = deployed_get(&d->state, key);
+		news = news || d->force || have == NULL || strcmp(have, value) != 0;
+		if (note)
+			deployed_put(&d->state, key, value);
+		free(value);
+		free(key);
+	}
+	return news;
+}
+
+bool
 post_wanted(const struct deploy *d, const char *host)
 {
 	char *line = xasprintf("post %s", host);

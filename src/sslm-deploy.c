@@ -60,6 +60,29 @@ deploy_say(const struct deploy *d, const char *host, const char *fmt, ...)
 	putchar('\n');
 }
 
+/* Hosts that are told of new sets, and fetch them themselves or have no need to. */
+static bool
+find_posts(struct deploy *d)
+{
+	const struct toml *pair = d->site.post_copy_cmd;
+	bool ok = true;
+
+	for (pair = pair == NULL ? NULL : pair->first; pair != NULL; pair = pair->next) {
+		const char *host = pair->first->str;
+
+		if (words_has(&d->copies, host))
+			continue;
+		if (host_safe(host)) {
+			words_add(&d->posts, xstrdup(host));
+		} else {
+			complain("%s:%u: post_copy_cmd: not a host", SITE_CONF, pair->line);
+			ok = false;
+		}
+	}
+	words_sort(&d->posts);
+	return ok;
+}
+
 /* Who is where; die(EX_USE) if something cannot be meant. */
 static void
 find_hosts(struct deploy *d)
@@ -82,6 +105,7 @@ find_hosts(struct deploy *d)
 	}
 	words_sort(&d->all);
 	words_sort(&d->copies);
+	ok = find_posts(d) && ok;
 	if (ok && d->copies.n > 0 && d->prod[0] != '/') {
 		complain("%s: prod_cert_dir '%s' is not absolute, and '%s' another machine",
 		    SITE_CONF, d->prod, d->copies.w[0]);
@@ -119,15 +143,17 @@ line_counts(const struct deploy *d, const struct words *services, const char *li
 	char *copy = xstrdup(line), *rest = copy, *kind = strsep(&rest, " ");
 	const char *host = strsep(&rest, " "), *section = NULL;
 	char *service = NULL;
-	bool copied, yes;
+	bool copied, yes, told;
 
 	if (strcmp(kind, "use") == 0 || strcmp(kind, "tlsa") == 0)
 		section = strsep(&rest, " ");
 	if (strcmp(kind, "use") == 0 || strcmp(kind, "copy") == 0 || strcmp(kind, "seen") == 0)
 		service = strsep(&rest, " ");
 	copied = section == NULL && strcmp(kind, "seen") != 0;
-	yes = (!copied || words_has(&d->copies, host)) && configured(d, host, section, service) &&
-	    (service == NULL || services->n == 0 || words_has(services, service));
+	told = words_has(&d->posts, host) &&
+	    (strcmp(kind, "copy") == 0 || strcmp(kind, "post") == 0);
+	yes = (told || ((!copied || words_has(&d->copies, host)) &&
+	    configured(d, host, section, service))) && (service == NULL || services->n == 0 || words_has(services, service));
 	free(copy);
 	return yes;
 }
@@ -165,6 +191,9 @@ show(struct deploy *d)
 	for (size_t h = 0; h < d->copies.n; h++)
 		if (post_wanted(d, d->copies.w[h]))
 			deploy_say(d, d->copies.w[h], "would have its post_copy_cmd");
+	for (size_t h = 0; h < d->posts.n; h++)
+		if (post_news(d, d->posts.w[h], false) || post_wanted(d, d->posts.w[h]))
+			deploy_say(d, d->posts.w[h], "would have its post_copy_cmd");
 	restart_all(d);
 }
 
@@ -174,6 +203,24 @@ compare(struct deploy *d)
 	d->force = false;
 	for (size_t h = 0; h < d->copies.n; h++)
 		check_host(d, d->copies.w[h]);
+}
+
+/* What is new for those that get no copies. */
+static void
+tell_posts(struct deploy *d)
+{
+	bool news = false;
+
+	for (size_t h = 0; h < d->posts.n; h++)
+		if (post_news(d, d->posts.w[h], true)) {
+			deployed_add(&d->state, "post", d->posts.w[h]);
+			news = true;
+		}
+	if (news && !deploy_save(d))
+		return;
+	for (size_t h = 0; h < d->posts.n; h++)
+		if (post_wanted(d, d->posts.w[h]))
+			post_host(d, d->posts.w[h]);
 }
 
 static void
@@ -193,6 +240,7 @@ deploy(struct deploy *d)
 	for (size_t h = 0; h < d->copies.n; h++)
 		if (post_wanted(d, d->copies.w[h]))
 			post_host(d, d->copies.w[h]);
+	tell_posts(d);
 	restart_all(d);
 }
 
@@ -205,6 +253,7 @@ free_all(struct deploy *d)
 	free(d->where);
 	words_free(&d->all);
 	words_free(&d->copies);
+	words_free(&d->posts);
 	words_free(&d->state);
 	words_free(&d->failed);
 	site_free(&d->site);
@@ -239,7 +288,7 @@ main(int argc, char *argv[])
 		if ((d.damaged = loaded == 1))
 			deploy_failed(&d, EX_PERM);
 		/* Without servers, lines of an earlier configuration may have to go. */
-		if (d.all.n > 0)
+		if (d.all.n > 0 || d.posts.n > 0)
 			prod_read(&d);
 		if (d.check)
 			compare(&d);

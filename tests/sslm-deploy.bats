@@ -317,26 +317,26 @@ mail_site() {
 @test "post_copy_cmd: here, with the host as its argument, before the reloads; a failure is tried again" {
 	far_start mail www
 	mkdir "post it"
-	POST="[['mail', 'post it/mail'], ['www', '$PWD/post it/www'], ['mail', '$reload'], ['gone', 'no']]" \
+	POST="[['mail', 'post it/mail'], ['www', '$PWD/post it/www'], ['mail', '$reload'], ['voip', 'post it/voip']]" \
 	    mail_site '[other]' 'servers = "www"'
-	for h in mail www; do
+	for h in mail www voip; do
 		printf '#!/bin/sh\necho "post:" "$@" >>reload.log\n[ ! -e bad ]\n' >"post it/$h"
 		chmod 755 "post it/$h"
 	done
 	prod $mail $G1
 	run -0 sslm-deploy
 	[ "$output" = $'mail\tcopied\nwww\tcopied\nmail\tsmtp reloaded' ]
-	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www\nmail: smtp' ]
+	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www\npost: voip\nmail: smtp' ]
 	sslm-deploy -q
 	[ -z "$(reloads)" ]
 	touch bad
 	prod $mail $G2
 	run -1 sslm-deploy -q
 	[[ $output == *"'mail': post_copy_cmd 'post it/mail': exit status 1"* ]]
-	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www\nmail: smtp' ]
+	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www\npost: voip\nmail: smtp' ]
 	rm bad
 	run -0 sslm-deploy -q
-	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www' ]
+	[ "$(reloads)" = $'post: mail\nhere: mail\npost: www\npost: voip' ]
 }
 
 @test "depends: TLSA records of its groups, or certificates, or both" {
