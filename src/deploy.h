@@ -71,6 +71,13 @@ void prod_set_paths(const struct prod *p, const char *gen, struct words *list);
 void prod_group_paths(const struct deploy *d, const struct prod_group *g, struct words *list,
     struct words *links);
 
+/* ---- deploy_rules.c: which files rsync is to bring and to remove -------------------- */
+
+/* From paths below production to rules for rsync: these are brought or, where they are
+ * not here, removed there, with what is within if that is said; what is above them stays,
+ * and all else if "- *" comes behind. */
+void copy_rules(struct words *paths, bool within);
+
 /* ---- deploy_copy.c: to other machines ------------------------------------------ */
 
 /* Is something to be copied there?  To say it: print each thing. */

@@ -165,8 +165,8 @@ ask_rsync(const struct deploy *d, const char *host, int in, int out)
 {
 	char *tree = xasprintf("%s/", d->prod), *to = host_path(host, tree);
 	const char *argv[] = {"rsync", "-s", "-n", "-clp", "--timeout=30", "-e", HOST_SSH,
-	    "--mkpath", "--force", "--ignore-missing-args", "--delete-missing-args",
-	    "--files-from=-", "--out-format=%i %n", tree, to, NULL};
+	    "--mkpath", "--force", "-r", "--delete", "--filter=. -", "--filter=- *",
+	    "--out-format=%i %n", tree, to, NULL};
 	struct ran r = run_with(argv, d->seconds, in, out);
 
 	free(to);
@@ -179,10 +179,14 @@ check_host(struct deploy *d, const char *host)
 {
 	struct words list = paths(d, host);
 	size_t len;
-	char *text = words_join(&list, "\n", &len), *said;
-	int in = nameless(text, len), out = nameless("", 0);
+	char *text, *said;
+	int in, out = nameless("", 0);
 	struct ran r = {RAN_EXIT, 0};
 
+	copy_rules(&list, false);
+	words_sort(&list);
+	text = words_join(&list, "\n", &len);
+	in = nameless(text, len);
 	if (list.n > 0)
 		r = ask_rsync(d, host, in, out);
 	if (!ran_well(r)) {

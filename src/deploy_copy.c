@@ -15,6 +15,7 @@
 #define LIST "certs/.deploy.new"
 
 static const char from[] = "--files-from=" LIST;
+static const char rules[] = "--filter=. " LIST;
 
 bool
 copy_serves(const struct deploy *d, const char *host, size_t i)
@@ -141,8 +142,8 @@ static struct ran
 rsync(const struct deploy *d, const char *to, const char *const option[], const char *first)
 {
 	char *tree = xasprintf("%s/", d->prod);
-	const char *argv[20] = {"rsync", "-s", "--timeout=30", "-e", HOST_SSH, from};
-	size_t n = 6;
+	const char *argv[20] = {"rsync", "-s", "--timeout=30", "-e", HOST_SSH};
+	size_t n = 5;
 	struct ran r;
 
 	if (first != NULL)
@@ -230,10 +231,11 @@ send_sets(struct deploy *d, const char *host, const struct load *l)
 			words_add(&files, xasprintf("./%s", d->group[g].name));
 			prod_group_paths(d, &d->group[g], &files, &links);
 		}
-	ok = pass(d, host, &files, "copy of sets", (const char *[]){"-ptO", "--mkpath",
+	copy_rules(&links, true);
+	ok = pass(d, host, &files, "copy of sets", (const char *[]){from, "-ptO", "--mkpath",
 	    "--ignore-missing-args", d->force ? "--checksum" : NULL, NULL}, true) &&
-	    pass(d, host, &links, "switch of links", (const char *[]){"-l", "--no-implied-dirs",
-	    "--force", "--delete-missing-args", NULL}, false);
+	    pass(d, host, &links, "switch of links", (const char *[]){rules, "--filter=- *",
+	    "-rl", "--force", "--delete-after", NULL}, false);
 	words_free(&links);
 	words_free(&files);
 	return ok;
@@ -278,7 +280,7 @@ remove_old(struct deploy *d, const char *host)
 			words_add(&dirs, xasprintf("%s/db/", copy));
 		free(copy);
 	}
-	ok = pass(d, host, &dirs, "removal of old sets", (const char *[]){"-r", "--existing",
+	ok = pass(d, host, &dirs, "removal of old sets", (const char *[]){from, "-r", "--existing",
 	    "--ignore-existing", "--delete", NULL}, false);
 	words_free(&dirs);
 	free(key);
