@@ -203,10 +203,11 @@ copies() { printf 'copy %s\n' "$@" | sort; }
 		for s in example.com/{mail-ec,mail-rsa,web-ec} example.net/web-ec; do same "$h" $s; done
 	done
 	[ -z "$(find far -path '*/ca/*')" ]
-	# In that order: copies, voip-checker, smtp, imap, web, DNS; 'example.com' is no server.
+	# In that order: copies, post_copy_cmd, smtp, imap, web, DNS; 'example.com' gets no copies.
 	# shellcheck disable=SC2086
 	[ "$(grep ^copy first | sort -u)" = "$(copies $mx $imap $web $others)" ]
 	[ "$(grep -v ^copy first)" = "$(rows 'here: voip-checker voip.internal.example.com' \
+	    'here: update-permissions example.com' \
 	    'smtp1.internal.example.com: postmap -F lmdb:/etc/postfix/sni_maps' 'smtp1.internal.example.com: postfix reload' \
 	    'smtp2.internal.example.com: postmap -F lmdb:/etc/postfix/sni_maps' 'smtp2.internal.example.com: postfix reload' \
 	    "$imap: systemctl restart dovecot" "$web: systemctl reload nginx" 'here: resign.sh --serial_bump example.com')" ]
@@ -237,7 +238,7 @@ copies() { printf 'copy %s\n' "$@" | sort; }
 	run ! grep -E 'copy (smtp|imap)' second
 	sslm-mgr -roll -f example.net:web-ec
 	noted >third
-	[ "$(grep -v -e ^copy -e voip third)" = "$web: systemctl reload nginx" ]
+	[ "$(grep -v -e ^copy -e voip -e update-permissions third)" = "$web: systemctl reload nginx" ]
 	printf 'MK := %s\ninclude $(MK)/site.mk\n' "$TOP/mk" >Makefile
 	# The runs for some services have not served the others' host.
 	run -2 m check-prod
