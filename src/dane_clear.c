@@ -20,6 +20,8 @@ int
 dane_clear(const struct dane_member *m, long ttl)
 {
 	static const char *const links[] = {"curr", "next"};
+	char *group = tlsa_group_path(m->id.group);
+	bool published = access(group, F_OK) == 0;	/* once at least */
 	int ret = EX_YES;
 
 	for (int i = 0; i < 2 && ret == EX_YES; i++) {
@@ -28,7 +30,7 @@ dane_clear(const struct dane_member *m, long ttl)
 
 		if (access(path, F_OK) == 0) {
 			tlsas_load(&rr, path, NULL);
-			if (i == 0 && note_cached(gen, &rr, ttl) == -1) {
+			if (i == 0 && published && note_cached(gen, &rr, ttl) == -1) {
 				ret = EX_TEMP;
 			} else if (unlink(path) == -1) {
 				complain("cannot remove '%s':", path);
@@ -39,6 +41,7 @@ dane_clear(const struct dane_member *m, long ttl)
 		free(path);
 		free(gen);
 	}
+	free(group);
 	return ret;
 }
 

@@ -1,5 +1,8 @@
 # The sources in one file, and the Debian package that is made of them.
-setup() { load helper; load site; workdir; }
+setup() {
+	load helper; load site; workdir
+	unset O BIN CC CFLAGS CPPFLAGS LDFLAGS V	# of a make around the tests
+}
 
 # What `make install' puts under PREFIX, as the package has to have it.
 version() { "$SSLM_BIN/sslm-conf" -V | awk '{ print $2 }'; }
