@@ -293,7 +293,6 @@ mail_site() {
 	run -75 sslm-deploy
 	echo "$output"
 	# What rsync says of it there does not always get here before it ends.
-	[[ $output == *"sslm-deploy: 'mail': copy of sets: rsync: exit status "* ]]
 	[[ $output == *"'mail': copy of sets: rsync: exit status "* ]]
 	[ "$(readlink far/mail/prod/$mail/curr)" = db/$G1 ]
 	[ "$(reloads)" = 'www: web' ]
