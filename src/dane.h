@@ -240,9 +240,6 @@ int dane_join(struct dane_member *m, size_t n);
 #define DANE_CACHED "tlsa cached until"
 int dane_clear(const struct dane_member *m, long ttl);
 
-/* Note the zone of a group for sslm-dnspush; false after a complaint. */
-bool dane_note_push(const char *group);
-
 /* ---- dane_group.c: what is published of a group --------------------------------------- */
 
 /*

@@ -1,4 +1,4 @@
-/* dane_clear.c: records that are not wanted any more, and who is told. */
+/* dane_clear.c: records that are not wanted any more. */
 #include "dane.h"
 
 #include <stdlib.h>
@@ -43,19 +43,4 @@ dane_clear(const struct dane_member *m, long ttl)
 	}
 	free(group);
 	return ret;
-}
-
-bool
-dane_note_push(const char *group)
-{
-	struct words zones = {NULL, 0};
-	char *zone = zone_canon(group);
-	int got = 0;
-
-	if (zone != NULL) {
-		words_add(&zones, zone);
-		got = push_add(&zones);
-	}
-	words_free(&zones);
-	return got != -1;
 }

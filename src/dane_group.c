@@ -267,7 +267,7 @@ write_all(const struct site *site, struct page *p, const char *group, bool *chan
 	}
 	look_back(p, path, group, time(NULL));
 	text = page_text(p, group, &len);
-	if (any && dns != NULL && !dane_note_push(group)) {
+	if (any && dns != NULL && push_add_one(group) == -1) {
 		ret = EX_TEMP;
 	} else {
 		if (any)

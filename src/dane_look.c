@@ -125,7 +125,8 @@ judge(const struct dns_check *c, const struct pending *p)
 	struct outcome o = {.served = p->published};
 
 	if (!p->published)
-		o.fault = xstrdup("its TLSA records are not in the zone's file yet");
+		o.fault = xstrdup("its TLSA records are not published yet: sslm-dane failed, "
+		    "or a server that depends on it was never reloaded with success");
 	for (size_t i = 0; i < c->n && p->published; i++) {
 		const struct dns_target *t = &c->target[i];
 

@@ -47,3 +47,18 @@ push_add(const struct words *zones)
 	words_free(&all);
 	return ret;
 }
+
+int
+push_add_one(const char *name)
+{
+	struct words zones = {NULL, 0};
+	char *zone = zone_canon(name);
+	int ret = 0;
+
+	if (zone != NULL) {
+		words_add(&zones, zone);
+		ret = push_add(&zones);
+	}
+	words_free(&zones);
+	return ret;
+}

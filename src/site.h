@@ -536,4 +536,7 @@ int push_save(const struct words *zones);
 /* Add zones to it, before their files are changed.  As push_load(). */
 int push_add(const struct words *zones);
 
+/* The same for one zone, in any spelling; a name that is no zone's is passed over. */
+int push_add_one(const char *name);
+
 #endif
