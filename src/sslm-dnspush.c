@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -160,15 +161,62 @@ push_all(const struct site *site, const struct words *zones, int seconds, struct
 	return ret == EX_YES || ret == pushed ? pushed : pushed == EX_YES ? ret : EX_PERM;
 }
 
+/* ---- what is kept ----------------------------------------------------------------- */
+
+static bool
+is_group(const struct site *site, const char *zone)
+{
+	for (size_t i = 0; i < site->n; i++)
+		if (strcmp(site->id[i].group, zone) == 0)
+			return true;
+	return false;
+}
+
+/* Add those that are named; once is for those that neither the site knows nor
+ * certs/.push, which zones holds. */
+static void
+take(const struct site *site, char *const names[], struct words *zones, struct words *once)
+{
+	size_t n = zones->n;
+
+	for (; *names != NULL; names++) {
+		struct words known = {zones->w, n};
+		char *zone = zone_canon(*names);
+
+		if (zone == NULL)
+			die(EX_USE, "'%s': not a zone", *names);
+		if (!is_group(site, zone) && !words_has(&known, zone))
+			words_add(once, xstrdup(zone));
+		words_add(zones, zone);
+	}
+	words_sort(zones);
+	words_sort(once);
+}
+
+/* Zones, as certs/.push has them: not those that were mistyped, perhaps, with which
+ * restart_cmd would fail for all others in every run. */
+static int
+keep(const struct words *zones, const struct words *once)
+{
+	struct words kept = {NULL, 0};
+	int ret;
+
+	for (size_t i = 0; i < zones->n; i++)
+		if (!words_has(once, zones->w[i]))
+			words_add(&kept, xstrdup(zones->w[i]));
+	ret = push_save(&kept);
+	words_free(&kept);
+	return ret;
+}
+
 int
 main(int argc, char *argv[])
 {
-	struct words zones = {NULL, 0}, left = {NULL, 0};
+	struct words zones = {NULL, 0}, left = {NULL, 0}, once = {NULL, 0};
 	const char *dir = NULL;
 	int c, loaded, ret, seconds = SECONDS;
 	bool quiet = false;
 	struct site site;
-	char *zone;
 
 	start();
 	while ((c = getopt(argc, argv, "C:hqVw:")) != -1)
@@ -181,17 +229,12 @@ main(int argc, char *argv[])
 	site_load(&site, dir, NULL);
 	if ((loaded = push_load(&zones)) == -1)
 		finish(EX_PERM);
-	for (argv += optind; *argv != NULL; argv++) {
-		if ((zone = zone_canon(*argv)) == NULL)
-			die(EX_USE, "'%s': not a zone", *argv);
-		words_add(&zones, zone);
-	}
-	words_sort(&zones);
+	take(&site, argv + optind, &zones, &once);
 	/* What is not done now is known to the next run. */
-	if (zones.n > 0 && (make_dir("certs", 0755) == -1 || push_save(&zones) == -1))
+	if (zones.n > 0 && (make_dir("certs", 0755) == -1 || keep(&zones, &once) == -1))
 		finish(EX_TEMP);
 	ret = zones.n > 0 ? push_all(&site, &zones, seconds, &left) : EX_YES;
-	if (push_save(&left) == -1)
+	if (keep(&left, &once) == -1)
 		ret = ret == EX_YES ? EX_TEMP : ret;
 	for (size_t i = 0; !quiet && i < zones.n; i++)
 		if (!words_has(&left, zones.w[i]))
@@ -200,6 +243,7 @@ main(int argc, char *argv[])
 		ret = EX_PERM;
 	words_free(&zones);
 	words_free(&left);
+	words_free(&once);
 	site_free(&site);
 	out_done();
 	if (ret != EX_YES)

@@ -6,8 +6,11 @@ setup() {
 	mkdir -p conf.d certs cmds
 }
 
-# conf LINE...: ssl-mgr.conf with these lines in [dns].
-conf() { printf '%s\n' '[dns]' "$@" >conf.d/ssl-mgr.conf; }
+# conf LINE...: ssl-mgr.conf with some groups, and these lines in [dns].
+conf() {
+	printf "[[groups]]\ndomain = '%s'\nactive = true\nservices = ['web']\n" {a,b,c}.example example.com >conf.d/ssl-mgr.conf
+	printf '%s\n' '[dns]' "$@" >>conf.d/ssl-mgr.conf
+}
 
 # script NAME LINE...: a program cmds/NAME.
 script() {
@@ -90,6 +93,18 @@ until_file() {
 	script one 'printf "%s\n" "$*" >>log'
 	run -0 sslm-dnspush -q
 	[ "$(cat log)" = $'--serial_bump a.example example.com\ntwo' ]
+	[ ! -e certs/.push ]
+}
+
+@test "a zone that the site does not know is pushed once, and not kept" {
+	conf "restart_cmd = 'cmds/one'"
+	script one 'printf "%s\n" "$*" >>log; grep -v exmaple certs/.push; [[ $* != *exmaple* ]]'
+	echo child.example.com >certs/.push
+	run -1 sslm-dnspush -q www.exmaple child.example.com example.com
+	[ "${lines[0]}" = child.example.com ]
+	[ "$(cat certs/.push)" = $'child.example.com\nexample.com' ]
+	run -0 sslm-dnspush
+	[ "$(cat log)" = $'--serial_bump child.example.com example.com www.exmaple\n--serial_bump child.example.com example.com' ]
 	[ ! -e certs/.push ]
 }
 
