@@ -193,8 +193,15 @@ sound = { [ $$bad -eq 0 ] || sslm-conf -p clean_keep >/dev/null 2>&1; } && [ -z 
 install = $(sound) && { sslm-install $1 $$quiet -- $$SERVICES || bad=1; }
 
 # Other machines get what is in production, and servers that depend on it are told; not
-# of the test tree.  $1: -f
-deploy = $(sound) && [ ! -e .staging ] && { sslm-deploy $1 $$quiet -- $$SERVICES || bad=1; }
+# of the test tree.  Which TLSA records there are follows from what servers were told:
+# who depends on these alone comes after them.  $1: -f
+part = ! { $(sound) && [ ! -e .staging ]; } || \
+	sslm-deploy -o $1 $2 $$quiet -- $$SERVICES || bad=1
+deploy = $(call part,cert,$1); $(records); $(call part,tlsa,$1)
+
+# After a renewal, which has written the records: again, if servers were told of something.
+told = told=$$(stat -c '%i %z' certs/.deployed 2>/dev/null)
+again = was=$$told; $(told); [ "$$told" = "$$was" ] || { $(records); }
 
 # What CAs want is asked for as often as they say, and then this once more.
 due = sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) $$quiet -o certs/.due -w certs/.ask -- $$SERVICES
@@ -216,7 +223,8 @@ renew:
 		sslm-next $(if $(FORCE),-a,-f) $(if $(REUSE),-r) -i certs/.due -o certs/.due || bad=1; \
 		$(obtain); \
 	fi; \
-	$(records); $(withdraw); $(call install); $(call deploy); $(call look,$$pushed); $(summary); $(end)
+	$(records); $(call install); $(told); $(call part,cert); $(again); $(call part,tlsa); \
+	$(withdraw); $(call look,$$pushed); $(summary); $(end)
 
 ## keys: a new next, and its key
 keys:
@@ -244,7 +252,7 @@ else
 	@$(begin); $(call look,-q); \
 	sslm-roll $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) \
 	    $(if $(CLEAN_KEEP),-k $(CLEAN_KEEP)) $$quiet -- $$SERVICES || bad=1; \
-	$(call install,-c); $(call deploy); $(records); $(push); $(end)
+	$(call install,-c); $(deploy); $(push); $(end)
 endif
 
 ## status: every certificate with its dates; V=1 for more
@@ -291,7 +299,7 @@ ntoc:
 
 ## prod: bring what is missing to the production directory, and to other machines
 prod:
-	@$(begin); $(call install,-f); $(call deploy); $(records); $(push); $(end)
+	@$(begin); $(call install,-f); $(deploy); $(push); $(end)
 
 ## deploy: copy to other machines and reload servers where it has not been done yet
 ifdef DRY
@@ -299,7 +307,7 @@ deploy:
 	@set -f; [ -e .staging ] || sslm-deploy -n $(if $(FORCE),-f) -- $$SERVICES
 else
 deploy:
-	@$(begin); $(call deploy,$(if $(FORCE),-f)); $(records); $(push); $(end)
+	@$(begin); $(call deploy,$(if $(FORCE),-f)); $(push); $(end)
 endif
 
 ## tidy: withdraw what an interrupted run has left published

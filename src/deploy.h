@@ -20,6 +20,12 @@ struct prod_group {
 	char *hash, *tlsa;	/* of what is beside its services; of its TLSA records */
 };
 
+enum part {
+	PART_ALL,
+	PART_CERT,	/* sets and what is beside them; servers that read certificates */
+	PART_TLSA	/* what is beside sets; servers that depend on TLSA records alone */
+};
+
 struct deploy {
 	struct site site;
 	const char *prod;	/* production, without a slash at its end */
@@ -33,6 +39,7 @@ struct deploy {
 	struct words state;	/* certs/.deployed */
 	struct words failed;	/* hosts whose copies have not been made, unsorted */
 	bool named;		/* services were named: there may be more of them */
+	enum part part;		/* of what there is to do */
 	bool force, dry, quiet, check;
 	int seconds;		/* for each command */
 	bool damaged;		/* the state had lines that are not ours */
@@ -89,6 +96,9 @@ void copy_host(struct deploy *d, const char *host);
 
 /* Does a section there use service i, and want it to be copied? */
 bool copy_serves(const struct deploy *d, const char *host, size_t i);
+
+/* Has the host not got, or not been rid of, some set, or not had its commands? */
+bool copy_behind(const struct deploy *d, const char *host);
 
 /* Is there a set in production that the host has not been given? */
 bool copy_set_wanted(const struct deploy *d, const char *host, size_t i);

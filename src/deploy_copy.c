@@ -39,6 +39,13 @@ copy_value(const struct prod *p)
 	    p->next != NULL ? p->next : "-");
 }
 
+/* Is all to be copied once more?  TLSA records went with the sets. */
+static bool
+again(const struct deploy *d)
+{
+	return d->force && d->part != PART_TLSA;
+}
+
 bool
 copy_set_wanted(const struct deploy *d, const char *host, size_t i)
 {
@@ -52,7 +59,7 @@ copy_set_wanted(const struct deploy *d, const char *host, size_t i)
 	key = copy_key(host, p);
 	value = copy_value(p);
 	have = deployed_get(&d->state, key);
-	yes = d->force || have == NULL || strcmp(have, value) != 0;
+	yes = again(d) || have == NULL || strcmp(have, value) != 0;
 	free(value);
 	free(key);
 	return yes;
@@ -63,7 +70,7 @@ copy_group_wanted(const struct deploy *d, const char *host, size_t g)
 {
 	char *key = xasprintf("group %s %s", host, d->group[g].name);
 	const char *have = deployed_get(&d->state, key);
-	bool yes = d->force || have == NULL || strcmp(have, d->group[g].hash) != 0;
+	bool yes = again(d) || have == NULL || strcmp(have, d->group[g].hash) != 0;
 
 	free(key);
 	return yes;
@@ -93,6 +100,11 @@ load_for(struct deploy *d, const char *host)
 			l.groups++;
 		}
 	}
+	/* Where nothing else is to be copied, they are the other part. */
+	if (d->part == PART_CERT && l.sets == 0) {
+		memset(l.group, 0, d->ngroup * sizeof(bool));
+		l.groups = 0;
+	}
 	return l;
 }
 
@@ -101,6 +113,19 @@ load_free(struct load *l)
 {
 	free(l->set);
 	free(l->group);
+}
+
+bool
+copy_behind(const struct deploy *d, const char *host)
+{
+	char *old = xasprintf("old %s", host), *post = xasprintf("post %s", host);
+	bool yes = words_has(&d->state, old) || words_has(&d->state, post);
+
+	for (size_t i = 0; i < d->site.n && !yes; i++)
+		yes = copy_set_wanted(d, host, i);
+	free(post);
+	free(old);
+	return yes;
 }
 
 bool

@@ -40,12 +40,13 @@ told_tlsa(const struct deploy *d, size_t s, const char *host, size_t i)
 	return yes;
 }
 
-/* Has every section that uses service i there been told? */
+/* Has every section that reads service i there been told? */
 static bool
 all_told(const struct deploy *d, const char *host, size_t i)
 {
 	for (size_t s = 0; s < d->site.nserver; s++)
-		if (deploy_uses(d, s, host, i) && !told(d, s, host, i))
+		if (section_certs(&d->site.server[s]) && deploy_uses(d, s, host, i) &&
+		    !told(d, s, host, i))
 			return false;
 	return true;
 }
@@ -68,7 +69,10 @@ bool
 restart_wanted(const struct deploy *d, size_t s, const char *host)
 {
 	const struct server *section = &d->site.server[s];
-	bool wanted = false;
+	bool certs = section_certs(section), wanted = false;
+
+	if (d->part != PART_ALL && certs != (d->part == PART_CERT))
+		return false;
 
 	for (size_t i = 0; i < d->site.n; i++) {
 		if (!deploy_uses(d, s, host, i))
@@ -78,7 +82,7 @@ restart_wanted(const struct deploy *d, size_t s, const char *host)
 			return false;
 		if (d->service[i].curr != NULL)
 			wanted = wanted || d->force ||
-			    (section_certs(section) && !told(d, s, host, i)) ||
+			    (certs && !told(d, s, host, i)) ||
 			    (section_tlsa(section) && !told_tlsa(d, s, host, i));
 	}
 	return wanted;
@@ -269,9 +273,11 @@ note(struct deploy *d, size_t s, const char *host)
 
 		if (p->curr == NULL || !deploy_uses(d, s, host, i))
 			continue;
-		key = use_key(d, s, host, i);
-		deployed_put(&d->state, key, p->curr);
-		free(key);
+		if (section_certs(&d->site.server[s])) {
+			key = use_key(d, s, host, i);
+			deployed_put(&d->state, key, p->curr);
+			free(key);
+		}
 		if (section_tlsa(&d->site.server[s])) {
 			key = tlsa_key(d, s, host, i);
 			deployed_put(&d->state, key, d->group[p->group].tlsa);

@@ -245,7 +245,8 @@ deployed_gens(const struct site *site, const struct service_id *id, struct words
 		const struct server *s = &site->server[i];
 		struct words hosts = {NULL, 0};
 
-		if (!section_uses(s, id))
+		/* Who is told of TLSA records alone has no keys. */
+		if (!section_uses(s, id) || !section_certs(s))
 			continue;
 		if (section_cmd(s))
 			*none = false;

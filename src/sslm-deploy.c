@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sslm-deploy [-cfnq] [-C dir] [-w seconds] [service ...]\n"
+    "usage: sslm-deploy [-cfnq] [-C dir] [-o cert | tlsa] [-w seconds] [service ...]\n"
     "       sslm-deploy -h | -V\n";
 
 enum { SECONDS = 600, SECONDS_MAX = 86400 };
@@ -180,6 +180,51 @@ forget(struct deploy *d)
 	return some;
 }
 
+/* ---- a part of it --------------------------------------------------------------- */
+
+static enum part
+part(const char *word)
+{
+	if (strcmp(word, "cert") == 0)
+		return PART_CERT;
+	if (strcmp(word, "tlsa") == 0)
+		return PART_TLSA;
+	die(EX_USE, "-o '%s': neither cert nor tlsa", word);
+}
+
+/* The active services of the groups that named ones are of are meant, too: a group has
+ * one file of TLSA records. */
+static void
+all_of_groups(struct site *site)
+{
+	struct words groups = {NULL, 0};
+	size_t kept = 0;
+
+	for (size_t i = 0; i < site->n; i++)
+		words_add(&groups, xstrdup(site->id[i].group));
+	words_sort(&groups);
+	site_add_groups(site, toml_get(site->root, "groups"));
+	site_drop_twins(site);
+	for (size_t i = 0; i < site->n; i++)
+		if (words_has(&groups, site->id[i].group)) {
+			site->id[kept++] = site->id[i];
+		} else {
+			free(site->id[i].group);
+			free(site->id[i].service);
+		}
+	site->n = kept;
+	words_free(&groups);
+}
+
+/* What was not done for certificates is not tried again by the same run. */
+static void
+leave_those_behind(struct deploy *d)
+{
+	for (size_t h = 0; h < d->copies.n; h++)
+		if (copy_behind(d, d->copies.w[h]))
+			words_add(&d->failed, xstrdup(d->copies.w[h]));
+}
+
 /* ---- all of it --------------------------------------------------------------------- */
 
 static void
@@ -187,7 +232,8 @@ show(struct deploy *d)
 {
 	d->quiet = false;
 	for (size_t h = 0; h < d->copies.n; h++)
-		copy_wanted(d, d->copies.w[h], true);
+		if (!deploy_missed(d, d->copies.w[h]))
+			copy_wanted(d, d->copies.w[h], true);
 	for (size_t h = 0; h < d->copies.n; h++)
 		if (post_wanted(d, d->copies.w[h]))
 			deploy_say(d, d->copies.w[h], "would have its post_copy_cmd");
@@ -235,12 +281,13 @@ deploy(struct deploy *d)
 	if ((some || d->state.n != lines) && !deploy_save(d))
 		return;
 	for (size_t h = 0; h < d->copies.n; h++)
-		if (copy_wanted(d, d->copies.w[h], false))
+		if (!deploy_missed(d, d->copies.w[h]) && copy_wanted(d, d->copies.w[h], false))
 			copy_host(d, d->copies.w[h]);
 	for (size_t h = 0; h < d->copies.n; h++)
 		if (post_wanted(d, d->copies.w[h]))
 			post_host(d, d->copies.w[h]);
-	tell_posts(d);
+	if (d->part != PART_TLSA)
+		tell_posts(d);
 	restart_all(d);
 }
 
@@ -267,17 +314,20 @@ main(int argc, char *argv[])
 	int c, loaded;
 
 	start();
-	while ((c = getopt(argc, argv, "C:cfhnqVw:")) != -1)
+	while ((c = getopt(argc, argv, "C:cfhno:qVw:")) != -1)
 		switch (c) {
 		case 'C': dir = optarg; break;
 		case 'c': d.check = true; break;
 		case 'f': d.force = true; break;
 		case 'n': d.dry = true; break;
+		case 'o': d.part = part(optarg); break;
 		case 'q': d.quiet = true; break;
 		case 'w': d.seconds = (int)num(optarg, 1, SECONDS_MAX, "-w"); break;
 		default: opt_other(c, usage);
 		}
 	site_load(&d.site, dir, argv + optind);
+	if (d.part == PART_TLSA && argv[optind] != NULL)
+		all_of_groups(&d.site);
 	d.named = argv[optind] != NULL || d.site.bad;
 	d.prod = d.site.prod_cert_dir;
 	/* What is tried is for no server. */
@@ -290,6 +340,8 @@ main(int argc, char *argv[])
 		/* Without servers, lines of an earlier configuration may have to go. */
 		if (d.all.n > 0 || d.posts.n > 0)
 			prod_read(&d);
+		if (d.part == PART_TLSA)
+			leave_those_behind(&d);
 		if (d.check)
 			compare(&d);
 		else if (d.dry)

@@ -300,6 +300,49 @@ lines() {
 	published | grep _25._tcp.mx1 | diff - <(lines _25._tcp.mx1.example.com. "$(curr mail-ec)")
 }
 
+@test "a run that makes up for a reload withdraws the old record, and tells who depends on records" {
+	servers '@ MX 10 mx1' 'mx1 A 127.0.0.1'
+	printf '#!/bin/sh\necho "$1 $(grep -c "^_25._tcp.mx1" zones/tlsa.example.com)" >>told\n[ ! -e fail ]\n' >reload
+	chmod +x reload
+	cat >>conf.d/ssl-mgr.conf <<-END
+	[smtp]
+	    restart_cmd = './reload smtp'
+	    svc_depends = [['example.com', ['mail-ec']]]
+	[other]
+	    restart_cmd = './reload records'
+	    depends = ['tlsa']
+	END
+	# Name servers that are not at port 53.
+	mkdir near
+	ln -s "$SSLM_BIN"/sslm-* near/
+	printf '#!/bin/sh\n[ "$1" != -e ] || set -- -p %s "$@"\nexec "%s/sslm-dane" "$@"\n' "$port" "$SSLM_BIN" >near/dane
+	chmod +x near/dane
+	mv near/dane near/sslm-dane
+	SSLM_BIN=$PWD/near
+	make_next mail-ec
+	# The first records: after the servers, and before who depends on them, in one run.
+	m roll SERVICES=example.com:mail-ec
+	[ "$(cat told)" = $'smtp 0\nrecords 1' ]
+	[ "$(wc -l <pushed)" = 1 ]
+	first=$(curr mail-ec)
+	m renew FORCE=1 SERVICES=example.com:mail-ec
+	[ "$(sed 1,2d told)" = 'records 2' ]
+	[ "$(wc -l <pushed)" = 2 ]
+	seen_ago 100000
+	touch fail
+	run -2 m roll SERVICES=example.com:mail-ec ROLL_MINS=0
+	[ "$(sed 1,3d told)" = 'smtp 2' ]
+	[ "$(wc -l <pushed)" = 2 ]
+	published | grep -q "mx1.example.com. $first"
+	rm fail
+	m renew SERVICES=example.com:mail-ec
+	[ "$(sed 1,4d told)" = $'smtp 2\nrecords 1' ]
+	[ "$(wc -l <pushed)" = 3 ]
+	published | diff - <(lines "_25._tcp.example.com. _25._tcp.mx1.example.com." "$(curr mail-ec)")
+	m renew && m roll
+	[ "$(wc -l <told)" = 6 ]
+}
+
 @test "a key that a server uses still is published, and its set kept, over three rolls" {
 	printf '[smtp]\n    restart_cmd = "false"\n' >>conf.d/ssl-mgr.conf
 	sed -i 's/clean_keep = .*/clean_keep = 1/' conf.d/ssl-mgr.conf

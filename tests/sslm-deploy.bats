@@ -357,6 +357,54 @@ mail_site() {
 	[ "$(reloads)" = $'here: both\nhere: cert' ]
 }
 
+@test "-o: certificates and who reads them; TLSA records and who depends on these alone" {
+	far_start mail
+	tlsa=prod/example.com/tlsa.example.com
+	mail_site '[web]' 'servers = "mail"' "depends = ['tlsa']" "restart_cmd = '$reload tlsa'"
+	prod $mail $G1
+	echo 1 >p/$tlsa
+	run -0 sslm-deploy -o cert
+	[ "$output" = $'mail\tcopied\nmail\tsmtp reloaded' ]
+	same mail $mail
+	cmp p/$tlsa far/mail/$tlsa
+	run ! grep -E '^(use|seen) mail (web )?example' certs/.deployed
+	run -0 sslm-deploy -o tlsa
+	[ "$output" = $'mail\tweb reloaded' ]
+	# Records alone; those of a group come to all of its services' hosts.
+	echo 2 >p/$tlsa
+	run -0 sslm-deploy -o cert
+	[ -z "$output" ]
+	run -0 sslm-deploy -n -o tlsa example.com:web-ec
+	[ "$output" = $'mail\twould get what is beside the services of example.com\nmail\twould reload web' ]
+	run -0 sslm-deploy -o tlsa example.com:web-ec
+	[ "$output" = $'mail\tcopied\nmail\tweb reloaded' ]
+	cmp p/$tlsa far/mail/$tlsa
+	run -0 sslm-deploy
+	[ -z "$output" ]
+	# Who did not get its certificates is not tried again.
+	: >reload.log
+	prod $mail $G2
+	echo 3 >p/$tlsa
+	far_down mail
+	run -75 sslm-deploy -o cert
+	: >ssh.log
+	run -0 sslm-deploy -o tlsa
+	[ -z "$output" ]
+	[ ! -s ssh.log ]
+	far_up mail
+	sslm-deploy -q -o cert
+	sslm-deploy -q -o tlsa
+	[ "$(reloads)" = $'mail: smtp\nmail: tlsa' ]
+	# All once more, each once.
+	sslm-deploy -qf -o cert
+	: >ssh.log
+	sslm-deploy -qf -o tlsa
+	[ "$(wc -l <ssh.log)" = 1 ]
+	[ "$(reloads)" = $'mail: smtp\nmail: tlsa' ]
+	run -2 sslm-deploy -o dns
+	[[ $output == *"-o 'dns'"* ]]
+}
+
 @test "files beside the services: copied when they change, gone when they are gone" {
 	far_start mail
 	mail_site
