@@ -28,6 +28,8 @@ keys_private() { run ! sh -c "find certs prod-certs \( -name privkey.pem -o -nam
 	[ ! -L $web/next ]
 	keys_private
 	no_leftovers
+	# No dane_tls, no file.
+	[ -z "$(find . -name 'tlsa*')" ]
 	# PEM blocks of each file, as ssl-mgr has them.
 	count() { grep -c -- '-----BEGIN' "$1"; }
 	[ "$(for s in $root $int $web; do for f in chain fullchain bundle; do count $s/curr/$f.pem; done; done | xargs)" = \
@@ -377,6 +379,36 @@ to_roll() {
 	run -0 m
 	[[ $output == *"example.com/web-ec"*due* ]]
 	[ ! -e certs ]
+}
+
+@test "what a service file says is in its certificate: subject, names, address, wildcard, lifetime" {
+	site
+	sed -i "/^\[X509\]/,\$d" conf.d/example.com/web-ec
+	cat >>conf.d/example.com/web-ec <<-'END'
+	[X509]
+	    email = 'hostmaster@example.com'
+	    OU = 'IT, Web'
+	    ST = 'Bayern'
+	    L = ''
+	    O = 'Example Company'
+	    C = 'DE'
+	    CN = 'example.com'
+	    sans = ['*.example.com', 'www.example.net', '192.0.2.1', '2001:db8::1']
+	END
+	sed -i "s/sign_end_days = .*/sign_end_days = 47/; s/digest = .*/digest = 'sha512'/" conf.d/ca/my-int
+	m renew
+	openssl x509 -in $web/next/cert.pem -noout -subject -nameopt sep_multiline,utf8,sname |
+	    sed 1d | tr -d ' ' | diff - <(printf '%s\n' CN=example.com C=DE ST=Bayern O=ExampleCompany \
+	    OU=IT,Web emailAddress=hostmaster@example.com)
+	[ "$(openssl x509 -in $web/next/cert.pem -noout -ext subjectAltName | sed -n '2s/^ *//p')" = \
+	    'DNS:example.com, DNS:*.example.com, DNS:www.example.net, IP Address:192.0.2.1, IP Address:2001:DB8:0:0:0:0:0:1' ]
+	[ "$(openssl x509 -in $web/next/cert.pem -noout -text | grep -c 'ecdsa-with-SHA512')" = 2 ]
+	[ $((($(dates $web/next/cert.pem | tail -1) - $(dates $web/next/cert.pem | head -1)) / 86400)) = 47 ]
+	for host in a.example.com www.example.net; do
+		openssl verify -verify_hostname $host -CAfile $root/next/cert.pem -untrusted $int/next/cert.pem $web/next/cert.pem
+	done
+	run ! openssl verify -verify_hostname www.example.org -CAfile $root/next/cert.pem \
+	    -untrusted $int/next/cert.pem $web/next/cert.pem
 }
 
 @test "make verify looks at what is in use" {

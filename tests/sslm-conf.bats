@@ -354,6 +354,36 @@ wrong() {
 	grep -q -- '-d sha384 -e 3650 -l 0$' certs/ca/my-int/Makefile
 }
 
+@test "a service file that says little: EC on P-384, RSA of 4096 bits, its own key signs" {
+	flags() { sed -n 's/^$D\/next\/privkey.pem: private FLAGS := //p' "certs/$1/Makefile"; }
+	sed -i '/ktype/d; /ec_algo/d' $web
+	sed -i "s/ktype = .*/ktype = 'RSA'/; /ec_algo/d" conf.d/example.com/mail-ec
+	sslm-conf -g
+	[ "$(flags example.com/web-ec)" = '-t ec -c secp384r1' ]
+	[ "$(flags example.com/mail-ec)" = '-t rsa -b 4096' ]
+	# 'bits' is what an example of ssl-mgr has.
+	for bits in rsa_bits bits; do
+		sed -i "/bits/d; s/^ktype.*\|^ *ktype.*/&\n    $bits = 3072/" conf.d/example.com/mail-ec
+		sslm-conf -g
+		[ "$(flags example.com/mail-ec)" = '-t rsa -b 3072' ]
+	done
+	# Of the ways to say that a root is one, and what a CA below it is.
+	cp certs/ca/my-root/Makefile root
+	cp certs/ca/my-int/Makefile int
+	for said in '' "signing_ca = ''" "signing_ca = 'SELF'"; do
+		{ echo "$said"; grep -v ^signing_ca conf.d/ca/my-root; } >new
+		mv new conf.d/ca/my-root
+		for type in self SELF local; do
+			sed -i "s/ca_type = '\(self\|SELF\|local\)'/ca_type = '$type'/" conf.d/ca-info.conf
+			sslm-conf -g
+			cmp root certs/ca/my-root/Makefile
+			cmp int certs/ca/my-int/Makefile
+		done
+	done
+	grep -q 'root -k certs/ca/my-root/next/privkey.pem' root
+	grep -q 'ca -s certs/ca/my-root ' int
+}
+
 @test "CAs that sign each other in a circle are refused" {
 	sed -i "s/signing_ca = .*/signing_ca = 'my-int'/" conf.d/ca/my-root
 	run -2 sslm-conf -g

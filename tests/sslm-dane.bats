@@ -566,7 +566,9 @@ lines() {
 	wants mail-ec "[[25, 'tcp', 3, 1, 1], [25, 'tcp', 2, 0, 1]]"
 	servers '@ MX 10 mx1'
 	put_in_use mail-ec
+	published >before
 	m copy csr cert SERVICES=example.com:mail-ec -j1 >/dev/null
+	published | diff before -
 	run -0 sslm-roll -m 0 example.com:mail-ec
 	want=$(openssl x509 -in certs/ca/my-int/curr/cert.pem -outform DER | sha256sum | cut -d' ' -f1)
 	published | grep -q "_25._tcp.mx1.example.com. $want"

@@ -62,6 +62,12 @@ set_conf() {
 	lives 80; [ "$(days_left)" = 36.50 ]
 	printf '[renew_info]\ntarget_80 = 25\n' >>conf.d/example.com/web-ec
 	lives 80; [ "$(days_left)" = 25.00 ]
+	# The names of ssl-mgr's own example, which it does not read itself.
+	sed -i 's/^target_80 = 25/renew_target_80 = 26/' conf.d/example.com/web-ec
+	lives 80; [ "$(days_left)" = 26.00 ]
+	printf 'renew_rand_adj_80 = 2\n' >>conf.d/example.com/web-ec
+	lives 80
+	awk "BEGIN { exit !($(days_left) >= 24 && $(days_left) <= 28 && $(days_left) != 26) }"
 }
 
 @test "renew_expire_days, of the site and of the service" {
@@ -184,6 +190,29 @@ from_elsewhere() {
 	sed -i "s|//a.test|//b.test|" conf.d/ca-info.conf
 	run -0 sslm-due example.com:web-ec
 	[ "$output" = "example.com/web-ec	signed by 'Another CA', wanted le" ]
+}
+
+@test "certbot and letsencrypt mean Let's Encrypt, in the test tree its staging service" {
+	from_elsewhere
+	sed -i "s/signing_ca = .*/signing_ca = 'le'/" conf.d/example.com/web-ec
+	for type in certbot LetsEncrypt; do
+		printf "[le]\nca_type = '%s'\n" $type >conf.d/ca-info.conf
+		for tree in live staging; do
+			[ $tree = live ] || : >.staging
+			for from in live staging; do
+				url=https://acme-v02.api.letsencrypt.org/directory
+				[ $from = live ] || url=${url/-v02/-staging-v02}
+				echo "{ \"directory\": \"$url\", \"account\": \"https://a.test/1\"}" >certs/example.com/web-ec/curr/order.json
+				if [ $from = $tree ]; then
+					run -1 sslm-due example.com:web-ec
+				else
+					run -0 sslm-due example.com:web-ec
+					[ "$output" = "example.com/web-ec	signed by 'Another CA', wanted le" ]
+				fi
+			done
+		done
+		rm .staging
+	done
 }
 
 # A line of certs/.acme/windows for web-ec: chosen moment, last answer and next

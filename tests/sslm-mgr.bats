@@ -57,6 +57,57 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	[[ $output == *"no certificate yet"* ]]
 }
 
+@test "without -v nothing is said, whatever verb and sslm_auth_hook say; with it each step" {
+	sed -i "s|^\[globals\]|&\nverb = true\nsslm_auth_hook = '$PWD/hook'|" conf.d/ssl-mgr.conf
+	printf '#!/bin/sh\ntouch "%s/hooked"\n' "$PWD" >hook
+	chmod 755 hook
+	run -0 sslm-mgr -renew
+	[ -z "$output" ]
+	run -0 sslm-mgr --roll
+	[ -z "$output" ]
+	run -0 sslm-mgr -renew -f --verb example.com:web-ec
+	for step in genkey csr sign bundle; do
+		[[ $output == *"sslm-$step "*certs/example.com/web-ec/next* ]]
+	done
+	[[ $output == *"example.com/web-ec	installed next"* ]]
+	[ ! -e hooked ]
+}
+
+@test "help, behind dev too; parts of long names; services before options" {
+	sslm-mgr -h >short
+	for h in -help --help 'dev -h' 'dev --help'; do
+		# shellcheck disable=SC2086
+		sslm-mgr $h | diff short -
+	done
+	grep -q -e '-roll-mins' short
+	grep -q -e '-certs-prod' short
+	run -0 sslm-mgr ca:my-root --ren
+	[ "$(ls certs/ca)" = my-root ]
+	[ -e certs/ca/my-root/next/bundle.pem ]
+	run -0 sslm-mgr ca:my-root --roll -min-roll-mins=0
+	run -0 sslm-mgr --renew -f ca:my-root
+	run -75 sslm-mgr --roll --min-roll-mins 1 ca:my-root
+	run -0 sslm-mgr --roll --min-roll-mins 0 ca:my-root
+	run -0 sslm-mgr --status ca:my-root
+	[ "${#lines[@]}" = 2 ]
+}
+
+@test "-dns tells the name server of the zones of the groups, which the CAs are not" {
+	printf "[dns]\n    restart_cmd = './resign'\n" >>conf.d/ssl-mgr.conf
+	printf '#!/bin/sh\necho "$@" >>told\n' >resign
+	chmod 755 resign
+	run -0 sslm-mgr -dns
+	[ "$(cat told)" = '--serial_bump example.com' ]
+	run -0 sslm-mgr --dns-refresh example.com:mail-ec
+	[ "$(wc -l <told)" = 2 ]
+	run -0 sslm-mgr -d -dns
+	[[ $output == *'make dns'* ]]
+	[ "$(wc -l <told)" = 2 ]
+	printf '#!/bin/sh\nexit 3\n' >resign
+	run -1 sslm-mgr -dns
+	[[ $output == *"'./resign': exit status 3"* ]]
+}
+
 @test "-d shows what would be done and does nothing" {
 	run -0 sslm-mgr -d -renew
 	[[ $output == *"example.com/web-ec	no certificate yet"* ]]
@@ -116,6 +167,28 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	[ -d /etc/ssl-mgr/conf.d ] && skip "there is a site in /etc/ssl-mgr"
 	run -2 sslm-mgr -s
 	[[ $output == *"no conf.d"* ]]
+}
+
+@test "the site in /etc/ssl-mgr, where the lines of cron find it" {
+	[ "$(id -u)" = 0 ] || skip "only root can have an /etc of its own"
+	unshare -m true 2>/dev/null || skip "no mount namespaces here"
+	mkdir -p etc/ssl-mgr home
+	cp -r conf.d etc/ssl-mgr/
+	cp /etc/passwd /etc/group etc/
+	# As cron does: in the home directory, with an environment of its own.
+	# shellcheck disable=SC2016
+	as_cron() {
+		unshare -m env -i HOME="$PWD/home" SSLM_BIN="$SSLM_BIN" ASAN_OPTIONS="${ASAN_OPTIONS-}" PATH=/usr/bin:/bin sh -c \
+		    'mount --bind "$1" /etc && cd "$HOME" && shift && exec "$@"' sh "$PWD/etc" "$@"
+	}
+	run -0 as_cron "$TOP/bin/sslm-mgr" -renew
+	run -0 as_cron "$TOP/bin/sslm-mgr" -roll
+	[ -z "$output" ]
+	openssl x509 -in etc/ssl-mgr/prod-certs/example.com/web-ec/curr/cert.pem -noout
+	# One that is where we are comes before it.
+	cp -r conf.d home/
+	run -0 as_cron "$TOP/bin/sslm-mgr" -renew ca
+	[ -d home/certs/ca ]
 }
 
 @test "no options, unknown ones, bad numbers and hostile names are usage errors" {

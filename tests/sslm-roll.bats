@@ -161,6 +161,14 @@ issued_ago() {
 	run -0 sslm-roll -c -k 1
 	[ "$(ls $d/db | wc -l)" = 4 ]
 	[ -e $d/next/cert.pem ]
+	# So many as clean_keep says, where nobody says it.
+	for i in 1 2 3; do sslm-roll -qf -k 9 $web; issue SERVICES=$web; done
+	[ "$(ls $d/db | wc -l)" = 7 ]
+	sed -i 's/clean_keep = .*/clean_keep = 2/' conf.d/ssl-mgr.conf
+	sslm-roll -c $web
+	[ "$(ls $d/db | wc -l)" = 5 ]
+	sslm-roll -qf $web
+	[ "$(ls $d/db | wc -l)" = 4 ]
 }
 
 @test "pruning knows ssl-mgr's names, and leaves what is not a set" {

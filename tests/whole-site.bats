@@ -205,6 +205,7 @@ copies() { printf 'copy %s\n' "$@" | sort; }
 		for s in example.com/{mail-ec,mail-rsa,web-ec} example.net/web-ec; do same "$h" $s; done
 	done
 	[ -z "$(find far -path '*/ca/*')" ]
+	[ "$(ls far/$imap/prod/example.com/mail-ec/curr/ | xargs)" = 'bundle.pem cert.pem chain.pem csr.pem fullchain.pem info privkey.pem tlsa.rr' ]
 	# In that order: copies, post_copy_cmd, smtp, imap, web, DNS; 'example.com' gets no copies.
 	# The TLSA records, which follow from the reloads, come to all in between.
 	# shellcheck disable=SC2086
