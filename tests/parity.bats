@@ -22,6 +22,17 @@ named() {
 	    grep -v 'shown by' | grep -v '^|---' | grep -vE '\`[a-z-]+: '"
 }
 
+@test "every option of ssl-mgr is in the table" {
+	for option in h -help v -verb f -force r -reuse d -debug t -test n -dry-run s -status renew roll \
+	    roll-mins -min-roll-mins dns -dns-refresh clean-keep clean-all keys csr cert copy ntoc \
+	    certs-prod fsr a k; do
+		grep -qE "^\| [^|]*[ \`]-$option[ \`,]" "$TOP/doc/PARITY.md" || {
+			echo "$option"
+			false
+		}
+	done
+}
+
 @test "every key of ssl-mgr is in the table" {
 	for key in verb sslm_auth_hook prod_cert_dir logdir clean_keep min_roll_mins renew_expire_days \
 	    renew_expire_days_spread dns_check_delay dns_xtra_ns post_copy_cmd active domain services \
