@@ -269,7 +269,8 @@ struct service {
 	long rsa_bits;
 	const char *cn, *o, *c, *ou, *l, *st, *email;
 	const struct toml *sans, *ext_key_usage, *dane_tls;
-	long dane_tls_ttl, key_days;
+	long dane_tls_ttl;
+	long key_days;		/* how long a key is kept; 0: not at all */
 	bool must_staple, is_ca;
 	long sign_end_days;	/* what this service signs, when it is a CA; days */
 	const char *digest;

@@ -14,6 +14,8 @@ static const char usage[] =
     "usage: sslm-next [-afr] [-C dir] [-i file] [-o file] [service ...]\n"
     "       sslm-next -h | -V\n";
 
+enum { DAY = 86400 };
+
 /* A directory of its own in db, named for now, whatever the clock does; its
  * path from dir, which the caller frees, or NULL after a complaint. */
 static char *
@@ -44,10 +46,41 @@ new_generation(const char *dir)
 	return gen;
 }
 
-/* The key that is in use, for the next certificate too. */
+/* Since when there has been the key of the set in dir, by its record. */
+static time_t
+key_since(const char *dir)
+{
+	time_t t = info_get(dir, "key");
+
+	return t > 0 ? t : info_issued(dir);
+}
+
+/* Is the key in use young enough for key_days, and of the kind that is wanted? */
+static bool
+key_young(const struct service *s, const char *dir, time_t now)
+{
+	char *curr = xasprintf("%s/curr", dir), *path = xasprintf("%s/%s", curr, set_name[SET_CERT]);
+	bool yes = false;
+	const char *why;
+	struct cert c;
+	time_t since;
+
+	if (s->key_days > 0 && cert_load(&c, path, &why)) {
+		since = key_since(curr);
+		yes = strcmp(c.kind, s->kind) == 0 && since <= now &&
+		    now - since < (time_t)s->key_days * DAY;
+		cert_free(&c);
+	}
+	free(path);
+	free(curr);
+	return yes;
+}
+
+/* The key that is in use, for the next certificate too; how old it is goes along. */
 static int
 reuse_key(const char *dir, const char *gen)
 {
+	char *curr = xasprintf("%s/curr", dir), *into = xasprintf("%s/%s", dir, gen);
 	char *from = xasprintf("%s/curr/%s", dir, set_name[SET_KEY]);
 	char *to = xasprintf("%s/%s/%s", dir, gen, set_name[SET_KEY]), *key;
 	size_t len;
@@ -56,17 +89,39 @@ reuse_key(const char *dir, const char *gen)
 	if (access(from, F_OK) == -1 && errno == ENOENT) {
 		ret = 0;	/* nothing to reuse yet: a new key */
 	} else if ((key = slurp(from, &len)) != NULL) {
-		ret = out_new(to, 0600, key, len) == 1 ? 0 : -1;
+		ret = out_new(to, 0600, key, len) != 1 ? -1 : info_get(into, "key") != -1 ? 0 :
+		    info_put(into, "key", key_since(curr));
 		wipe(key, len);
 	}
 	free(from);
 	free(to);
+	free(into);
+	free(curr);
 	return ret;
 }
 
 struct order {
 	bool anew, force, reuse;
 };
+
+/* The order for one service, whose file may want its key to be kept.  False after a
+ * complaint. */
+static bool
+order_for(struct order *o, const struct site *site, const struct service_id *id, const char *dir)
+{
+	char *curr = xasprintf("%s/curr/.", dir);
+	bool any = access(curr, F_OK) == 0;
+	struct service s;
+
+	free(curr);
+	if (o->anew || o->reuse || !any)
+		return true;
+	if (!service_load(&s, site, id))
+		return false;
+	o->reuse = key_young(&s, dir, time(NULL));
+	service_free(&s);
+	return true;
+}
 
 /* One service: 1 if its next is to be worked on, 0 if it is complete, -1 after
  * a complaint. */
@@ -125,10 +180,16 @@ main(int argc, char *argv[])
 		die(EX_TEMP, "out of memory");
 	bad = make_dir("certs", 0755) == -1;
 	for (size_t i = 0; i < site.n; i++) {
+		struct order its = o;
+
 		out_defer();
 		group = xasprintf("certs/%s", site.id[i].group);
 		path = service_dir(&site.id[i]);
-		got = make_dir(group, 0750) == -1 ? -1 : open_next(path, &o);
+		got = 0;
+		if (!order_for(&its, &site, &site.id[i], path))
+			site.bad = true;
+		else
+			got = make_dir(group, 0750) == -1 ? -1 : open_next(path, &its);
 		if (got == 1)
 			fprintf(f, "%s/%s\n", site.id[i].group, site.id[i].service);
 		bad = bad || got == -1;

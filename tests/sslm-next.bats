@@ -58,6 +58,52 @@ setup() {
 	[ -z "$(ls -A $d/next/)" ]
 }
 
+@test "key_days: the key stays while it is young and of the kind that is wanted, over renewals" {
+	ready_site
+	s=conf.d/example.com/web-ec n=0
+	sed -i '1i key_days = 30' $s
+	# again: another name makes it due, and it is renewed.
+	again() {
+		n=$((n + 1))
+		sed -i "s/sans = .*/sans = ['example.com', 'n$n.example.com']/" $s
+		m renew SERVICES=example.com:web-ec
+		openssl x509 -in $d/next/cert.pem -noout -ext subjectAltName | grep -q "n$n"
+	}
+	key_is() { echo "# key : $(date -u -d "$1 days ago" +%Y%m%dT%H%M%SZ)"; }
+	was=$(sha256sum <$d/curr/privkey.pem)
+	again
+	[ "$(sha256sum <$d/next/privkey.pem)" = "$was" ]
+	[ "$(stat -L -c %a $d/next/privkey.pem)" = 600 ]
+	[ "$(grep '^# key' $d/next/info)" = "$(sed -n 's/issued/key/p' $d/curr/info)" ]
+	sslm-roll -qf example.com:web-ec
+	# Its age is that of the key, not that of the set.
+	sed -i "s/^# key.*/$(key_is 29)/" $d/curr/info
+	again
+	[ "$(sha256sum <$d/next/privkey.pem)" = "$was" ]
+	diff <(grep '^# key' $d/curr/info) <(grep '^# key' $d/next/info)
+	# A kind that is not wanted any more, force, and its days.
+	for why in kind force old future; do
+		rm $d/next
+		case $why in
+		kind) sed -i "s/'secp384r1'/'secp256r1'/" $s; again; sed -i "s/'secp256r1'/'secp384r1'/" $s ;;
+		force) m renew FORCE=1 SERVICES=example.com:web-ec ;;
+		old) sed -i "s/^# key.*/$(key_is 31)/" $d/curr/info; again ;;
+		future) sed -i "s/^# key.*/$(key_is -2)/" $d/curr/info; again ;;
+		esac
+		[ "$(sha256sum <$d/next/privkey.pem)" != "$was" ]
+		run ! grep '^# key' $d/next/info
+	done
+	# By hand, -r keeps an old one too, and its age.
+	m renew FORCE=1 REUSE=1 SERVICES=example.com:web-ec
+	[ "$(sha256sum <$d/next/privkey.pem)" = "$was" ]
+	diff <(grep '^# key' $d/curr/info) <(grep '^# key' $d/next/info)
+	echo broken >>$s
+	next=$(readlink $d/next)
+	run -2 sslm-next -f example.com:web-ec example.com:mail-ec
+	[ -d certs/example.com/mail-ec/next/. ]
+	[ "$(readlink $d/next)" = "$next" ]
+}
+
 @test "a directory that cannot be written fails for this service alone" {
 	mkdir -p certs/example.com
 	: >certs/example.com/web-ec
