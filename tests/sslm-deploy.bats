@@ -465,6 +465,12 @@ mail_site() {
 	run -0 sslm-deploy
 	[ "$output" = $'mail\tsmtp reloaded' ]
 	[ ! -e far/mail/prod ]
+	# Another section of the host has its own.
+	printf '%s\n' '[web]' 'servers = ["mail"]' "restart_cmd = '$reload web'" 'svc_depends = [["any", "web-ec"]]' >>conf.d/ssl-mgr.conf
+	prod $web $G1
+	sslm-deploy -q
+	same mail $web
+	[ ! -e far/mail/prod/$mail ]
 }
 
 @test "the test tree is for no server" {

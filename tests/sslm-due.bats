@@ -94,6 +94,9 @@ set_conf() {
 		seen="$seen $a"
 	done
 	[ "$(echo "$seen" | xargs -n1 | sort -u | wc -l)" -gt 2 ]
+	# That of the service counts for more.
+	sed -i '1i renew_expire_days_spread = 0' conf.d/example.com/web-ec
+	[ "$(days_left)" = 30.00 ]
 }
 
 @test "between 90 and 300 days there is a spread by default" {

@@ -45,7 +45,13 @@ issued_ago() {
 	[[ $output == *"too soon to roll: in "[0-9]* ]]
 	[ "$(readlink $d/curr)" = "$gen" ]
 	run -75 sslm-roll -m 100 $web
-	run -0 sslm-roll -m 89 $web
+	run -0 sslm-roll -n -m 89 $web
+	[[ $output == *'would roll'* ]]
+	# Without -m the configuration says so.
+	sed -i 's/min_roll_mins = .*/min_roll_mins = 100/' conf.d/ssl-mgr.conf
+	run -75 sslm-roll $web
+	sed -i 's/min_roll_mins = .*/min_roll_mins = 89/' conf.d/ssl-mgr.conf
+	run -0 sslm-roll $web
 	[ "$(readlink $d/curr)" != "$gen" ]
 	issue SERVICES=$web
 	run -0 sslm-roll -f $web
