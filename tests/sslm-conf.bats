@@ -9,7 +9,7 @@ web=conf.d/example.com/web-ec
 
 @test "the configuration of the user's manual of ssl-mgr is read without an error" {
 	rm -r conf.d
-	mkdir -p conf.d/example.com
+	mkdir -p conf.d/example.com conf.d/example.net conf.d/ca
 	cat >conf.d/ca-info.conf <<-'END'
 	[le-dns] # Used to sign client certs
 	    ca_desc = 'Letsencrypt: dns-01 validation'
@@ -41,10 +41,22 @@ web=conf.d/example.com/web-ec
 	                     ['voip.example.com', '/etc/ssl-mgr/tools/voip-checker']]
 	[[groups]]
 	   active=true
+	   domain='example.net'
+	   services=['web-ec']
+	[[groups]]
+	   active=true
 	   domain = 'example.com'
-	   services = ['mail-ec']
+	   services = ['mail-ec', 'mail-rsa', 'web-ec']
+	[[groups]]
+	   active=true
+	   domain = 'ca'
+	   services = ['my-root', 'my-sub']
 	[[dns_primary]]
 	   domain = 'default'
+	   server = '10.1.2.3'
+	   port = 11153
+	[[dns_primary]]
+	   domain = 'example.com'
 	   server = '10.1.2.3'
 	   port = 11153
 	[dns]
@@ -59,6 +71,10 @@ web=conf.d/example.com/web-ec
 	   restart_cmd = ['/usr/bin/postmap -F lmdb:/etc/postfix/sni_maps', '/usr/bin/postfix reload']
 	   svc_depends = [['example.com', ['mail-rsa', 'mail-ec']]]
 	   depends = ['dns']
+	[imap]
+	   servers = ['imap.internal.example.com']
+	   restart_cmd = '/usr/bin/systemctl restart dovecot'
+	   svc_depends = [['example.com', ['mail-rsa', 'mail-ec']]]
 	[web]
 	   servers = ['web.internal.example.com']
 	   restart_cmd = '/usr/bin/systemctl reload nginx'
@@ -88,8 +104,19 @@ web=conf.d/example.com/web-ec
 	    email = 'hostmaster@example.com' # required to register with letsencrypt
 	    sans = ['example.com', 'smtp.example.com', 'imap.example.com', 'mail.example.com']
 	END
+	for s in com/mail-rsa com/web-ec net/web-ec; do
+		sed "s/mail-ec/${s#*/}/; s/example.com/example.${s%/*}/; s/'le-dns'/'le-http'/; /^dane_tls/d" \
+		    conf.d/example.com/mail-ec >conf.d/example.$s
+	done
+	sed -i "s/ktype = 'ec'/ktype = 'rsa'/; s/ec_algo.*/rsa_bits = 4096/" conf.d/example.com/mail-rsa
+	for s in my-root my-sub; do
+		sed "s/'mail-ec'/'$s'/; s/'example.com'/'ca'/; s/'le-dns'/'my-root'/; /^dane_tls/d; /sans/d" \
+		    conf.d/example.com/mail-ec >conf.d/ca/$s
+	done
+	sed -i "s/signing_ca = .*/signing_ca = 'self'/" conf.d/ca/my-root
 	run -0 sslm-conf
 	[ -z "$output" ]
+	[ "$(sslm-conf -l | xargs)" = 'example.net/web-ec example.com/mail-ec example.com/mail-rsa example.com/web-ec ca/my-root ca/my-sub' ]
 	run -0 sslm-conf -p logdir
 	[ "$output" = /var/log/ssl-mgr/ssl-mgr/Logs ]
 	run -0 sslm-conf -p dns_xtra_ns
@@ -97,7 +124,7 @@ web=conf.d/example.com/web-ec
 	run -0 sslm-conf -g
 	grep -qx 'order/$S $D/next/cert.pem: private FLAGS := -c le-dns' certs/example.com/mail-ec/Makefile
 	grep -qx "smtp	smtp2.internal.example.com" certs/servers
-	[ "$(wc -l <certs/servers)" = 5 ]
+	[ "$(wc -l <certs/servers)" = 6 ]
 }
 
 @test "what an ACME CA will want to see has to have a place before it is asked" {
@@ -106,6 +133,12 @@ web=conf.d/example.com/web-ec
 	run -2 sslm-conf -g example.com:web-ec
 	[ "$output" = "sslm-conf: $web: dns-01 challenges need [dns] with 'acme_dir' or 'update' in conf.d/ssl-mgr.conf" ]
 	[ ! -e certs/example.com/web-ec ]
+	# That is what is meant if nothing is said.
+	for said in '' DNS dns-01; do
+		sed -i "s/ca_validation = .*/ca_validation = '$said'/" conf.d/ca-info.conf
+		run -2 sslm-conf -g example.com:web-ec
+		[[ $output == *"dns-01 challenges need [dns]"* ]]
+	done
 	printf "[dns]\nacme_dir = 'zones'\n" >>conf.d/ssl-mgr.conf
 	run -0 sslm-conf -g example.com:web-ec
 	sed -i "s/dns-01/http-01/" conf.d/ca-info.conf
@@ -352,6 +385,17 @@ wrong() {
 	sslm-conf -g
 	grep -q -- '-d sha256 -e 47$' certs/example.com/web-ec/Makefile
 	grep -q -- '-d sha384 -e 3650 -l 0$' certs/ca/my-int/Makefile
+	# Its own, of who signs itself; and what is meant if nothing is said.
+	sed -i "s/sign_end_days = .*/sign_end_days = 777/; s/digest = .*/digest = 'sha512'/" conf.d/ca/my-root
+	sslm-conf -g
+	grep -q -- '-d sha512 -e 777 -l 1$' certs/ca/my-root/Makefile
+	grep -q -- '-d sha512 -e 777 -l 0$' certs/ca/my-int/Makefile
+	for none in '/sign_end_days/d; s/digest = .*/digest = ""/' '$a sign_end_days = 0'; do
+		sed -i "$none" conf.d/ca/my-root
+		sslm-conf -g
+		grep -q -- '-d sha384 -e 3650 -l 1$' certs/ca/my-root/Makefile
+		grep -q -- '-d sha384 -e 90 -l 0$' certs/ca/my-int/Makefile
+	done
 }
 
 @test "a service file that says little: EC on P-384, RSA of 4096 bits, its own key signs" {
