@@ -128,6 +128,29 @@ check_all(const struct site *site)
 	return ok;
 }
 
+/* A server whose svc_depends is mistyped would never hear of its certificate. */
+static void
+check_depends(const struct site *site, const struct server *server)
+{
+	const struct toml *pair = server->svc_depends, *at;
+	const char *service, *group;
+	size_t i;
+
+	for (pair = pair == NULL ? NULL : pair->first; pair != NULL; pair = pair->next) {
+		group = pair->first->str;
+		for (at = NULL; (service = conf_next(pair->first->next, &at)) != NULL;) {
+			for (i = 0; i < site->n; i++)
+				if ((means_all(group) || strcmp(group, site->id[i].group) == 0) &&
+				    (means_all(service) || strcmp(service, site->id[i].service) == 0))
+					break;
+			if (i == site->n)
+				complain("%s:%u: [%s] svc_depends names '%s:%s', which is no service "
+				    "of an active group", SITE_CONF, at->line, server->section,
+				    group, service);
+		}
+	}
+}
+
 static int
 generate(struct site *site, const char *in, const char *out, const char *rules, bool all)
 {
@@ -203,8 +226,12 @@ main(int argc, char *argv[])
 	}
 
 	site_load(&site, dir, argv + optind);
-	if (key == NULL && !list && in == NULL && argv[optind] == NULL && site.n == 0)
-		complain("warning: 'conf.d/ssl-mgr.conf' has no services in active groups");
+	if (key == NULL && !list && in == NULL && argv[optind] == NULL) {
+		if (site.n == 0)
+			complain("warning: 'conf.d/ssl-mgr.conf' has no services in active groups");
+		for (size_t i = 0; i < site.nserver && site.n > 0; i++)
+			check_depends(&site, &site.server[i]);
+	}
 	if (key != NULL)
 		print_key(&site, key);
 	else if (list)

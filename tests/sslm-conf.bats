@@ -199,6 +199,31 @@ web=conf.d/example.com/web-ec
 	[[ $output == *"unknown table 'unheard'"* ]]
 }
 
+@test "svc_depends that names nothing is a warning, since a server would never be told" {
+	printf '[smtp]\nrestart_cmd = "true"\nsvc_depends = [["example.com", ["mail-ec",\n"mail-rs"]], ["ANY", "web-ec"],\n["ca", "all"], ["example.org", ["ALL"]], ["any", "x"]]\n' >>conf.d/ssl-mgr.conf
+	n=$(wc -l <conf.d/ssl-mgr.conf)
+	cat >expect <<-END
+	sslm-conf: conf.d/ssl-mgr.conf:$((n - 1)): [smtp] svc_depends names 'example.com:mail-rs', which is no service of an active group
+	sslm-conf: conf.d/ssl-mgr.conf:$n: [smtp] svc_depends names 'example.org:ALL', which is no service of an active group
+	sslm-conf: conf.d/ssl-mgr.conf:$n: [smtp] svc_depends names 'any:x', which is no service of an active group
+	END
+	for how in '' -g; do
+		run -0 sslm-conf $how
+		diff expect - <<<"$output"
+	done
+	# Not again with every run, nor of a part.
+	run -0 sslm-conf example.com
+	[ -z "$output" ]
+	m renew >out 2>&1
+	run ! grep svc_depends out
+	sed -i '0,/active = true/s//active = false/' conf.d/ssl-mgr.conf
+	run -0 sslm-conf
+	[[ $output == *"'ca:all'"* ]]
+	sed -i 's/active = true/active = false/' conf.d/ssl-mgr.conf
+	run -0 sslm-conf
+	[ "${#lines[@]}" = 1 ]
+}
+
 # wrong SED-EXPRESSION MESSAGE-PART [FILE]: an impossible value: status 2, the
 # place, the reason, and nothing made.
 wrong() {
