@@ -55,10 +55,12 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	return remove(path);
 }
 
+/* Not with FTW_MOUNT: on an overlay, a container's, files and directories may be of
+ * different devices. */
 static int
 unstage(void)
 {
-	if (nftw(STAGE, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 || errno == ENOENT)
+	if (nftw(STAGE, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT)
 		return 0;
 	complain("cannot remove '%s':", STAGE);
 	return -1;

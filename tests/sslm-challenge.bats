@@ -860,3 +860,16 @@ remote() {
 	[ -z "$(ask)" ]
 	[ "$(wc -l <log)" = 2 ]
 }
+
+@test "on an overlay, as in a container, nothing of what is copied stays behind" {
+	mkdir upper
+	printf '%s\n' 'mount -t tmpfs t upper && mkdir upper/files upper/work &&' \
+	    'mount -t overlay -o "lowerdir=$PWD,upperdir=upper/files,workdir=upper/work" o "$PWD" || exit 9' \
+	    'cd "$PWD" && exec "$@"' >inside
+	unshare -m sh inside true 2>/dev/null || skip "cannot mount"
+	sshd_start
+	remote web1
+	order example.com/web "$(http example.com 1)"
+	run -0 unshare -m sh inside sh -c 'sslm-challenge && ls -A certs/.acme && sslm-challenge -d && ls -A certs/.acme'
+	[ "$output" = $'web1: 1 file\nweb1: withdrawn' ]
+}
