@@ -337,17 +337,19 @@ char *ari_id(const char *path);
 
 /* ---- order_file.c: order.json, the order of a set in the making ---------- */
 
+/* How it is met: by a record that is published and withdrawn, by a file, by a record
+ * that stays.  Kinds that are met in one way are one here. */
 enum challenge_type { CHALLENGE_DNS, CHALLENGE_HTTP, CHALLENGE_PERSIST };
 
 /* One that is still to be met; every string is checked, and none can hurt in a zone
  * file, a file name, a header or a message. */
 struct challenge {
-	enum challenge_type type;	/* dns-01, http-01, dns-persist-01 */
+	enum challenge_type type;
 	const char *identifier;	/* a canonical name */
 	const char *url, *authorization;
-	const char *token;	/* not with dns-persist-01; base64url */
+	const char *token;	/* not of a record that stays; base64url */
 	const char *owner, *txt;	/* with DNS: where and what the record is */
-	const char *content;	/* with http-01: token, '.' and thumbprint */
+	const char *content;	/* of a file: token, '.' and thumbprint */
 };
 
 struct order_file {

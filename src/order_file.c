@@ -161,19 +161,19 @@ static const struct field persist_fields[] = {COMMON, MEMBER(owner, is_name),
 
 static const struct {
 	const char *name;	/* "type" in the file */
+	enum challenge_type type;
 	const struct field *fields;
 	const char *label;	/* of the owner, before the identifier */
 } types[] = {
-    [CHALLENGE_DNS] = {"dns-01", dns_fields, "_acme-challenge."},
-    [CHALLENGE_HTTP] = {"http-01", http_fields, NULL},
-    [CHALLENGE_PERSIST] = {"dns-persist-01", persist_fields, "_validation-persist."},
+    {"dns-01", CHALLENGE_DNS, dns_fields, "_acme-challenge."},
+    {"http-01", CHALLENGE_HTTP, http_fields, NULL},
+    {"dns-persist-01", CHALLENGE_PERSIST, persist_fields, "_validation-persist."},
 };
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
 static bool
-owner_ok(const struct challenge *c)
+owner_ok(const struct challenge *c, const char *label)
 {
-	const char *label = types[c->type].label;
 	size_t n = strlen(label);
 	const char *name = strncmp(c->identifier, "*.", 2) == 0 ? c->identifier + 2 : c->identifier;
 
@@ -200,10 +200,10 @@ take_challenge(struct challenge *c, const char *path, size_t i, const json_t *v)
 		t++;
 	if (type == NULL || t == TYPES)
 		return fault(path, i, "type", "is not what it has to be");
-	c->type = (enum challenge_type)t;
+	c->type = types[t].type;
 	if (!take(path, i, v, types[t].fields, c))
 		return false;
-	if (c->type != CHALLENGE_HTTP && !owner_ok(c))
+	if (types[t].label != NULL && !owner_ok(c, types[t].label))
 		return fault(path, i, "owner", "is not that of its identifier");
 	if (c->type == CHALLENGE_HTTP && !content_ok(c))
 		return fault(path, i, "content", "is not that of its token");
