@@ -114,11 +114,28 @@ print_key(const struct site *site, const char *key)
 		    sizeof(names) / sizeof(names[0])));
 }
 
+/* The hosts of all sections, which the programs that go there would refuse. */
+static bool
+check_hosts(const struct site *site)
+{
+	struct words hosts;
+	bool ok = true;
+
+	for (size_t i = 0; i < site->nserver; i++) {
+		if (strcmp(site->server[i].section, "dns") == 0)
+			continue;
+		hosts = (struct words){NULL, 0};
+		ok = section_hosts(&site->server[i], &hosts) && ok;
+		words_free(&hosts);
+	}
+	return ok;
+}
+
 static bool
 check_all(const struct site *site)
 {
 	struct service s;
-	bool ok = true;
+	bool ok = check_hosts(site);
 
 	for (size_t i = 0; i < site->n; i++)
 		if (service_load(&s, site, &site->id[i]))
@@ -163,6 +180,8 @@ generate(struct site *site, const char *in, const char *out, const char *rules, 
 	out_defer();
 	if (all && !write_lists(site))
 		ret = EX_TEMP;
+	if (all && in == NULL && out == NULL && !check_hosts(site))
+		ret = EX_USE;
 	if (in != NULL)
 		site_only(site, in);
 	written = xreallocarray(NULL, site->n, sizeof(*written));
