@@ -56,17 +56,16 @@ append(const char *file, const char *line, size_t len)
 {
 	static bool told;
 	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	bool wrote;
 
-	if (fd == -1) {
-		if (!told)
-			fprintf(stderr, "%s: cannot open '%s': %s\n",
-			    program_invocation_short_name, file, strerror(errno));
-		told = true;
-		return;
-	}
-	if (write(fd, line, len) != (ssize_t)len)
-		fputs("sslm: the log is incomplete\n", stderr);
-	close(fd);
+	errno = fd == -1 ? errno : ENOSPC;	/* a part was written */
+	wrote = fd != -1 && write(fd, line, len) == (ssize_t)len;
+	if (!wrote && !told)
+		fprintf(stderr, "%s: cannot %s '%s': %s\n", program_invocation_short_name,
+		    fd == -1 ? "open" : "write", file, strerror(errno));
+	told = told || !wrote;
+	if (fd != -1)
+		close(fd);
 }
 
 /* What has to do with ACME CAs may have a log of its own. */

@@ -520,6 +520,26 @@ wrong() {
 	[ "$(grep -c "sslm-conf: cannot open '$PWD/no/log': No such file or directory" <<<"$output")" = 1 ]
 }
 
+@test "a log on a full disk is said once, by its name" {
+	rm $web
+	SSLM_LOG=/dev/full run -2 sslm-conf
+	[ "$(grep -c "sslm-conf: cannot write '/dev/full': No space left on device" <<<"$output")" = 1 ]
+	[ "${#lines[@]}" = 2 ]
+}
+
+@test "a host that is none is told with its line, and what is right is written" {
+	printf '%s\n' '[web]' "servers = ['www1.example.com'," "    'a b']" '[dns]' "servers = '#'" >>conf.d/ssl-mgr.conf
+	line=$(($(wc -l <conf.d/ssl-mgr.conf) - 2))
+	for how in '' -g; do
+		run -2 sslm-conf $how
+		[ "$output" = "sslm-conf: conf.d/ssl-mgr.conf:$line: [web] servers: not a host" ]
+	done
+	[ -e certs/example.com/web-ec/Makefile ]
+	# A renewal goes on; who goes to that host tells.
+	echo example.com/web-ec >list
+	run -0 sslm-conf -g -i list
+}
+
 @test "[dns] update has to be a server and a key file" {
 	cp conf.d/ssl-mgr.conf was
 	for good in 'ns1.example.com /k' '192.0.2.1#5353 a key' '2001:db8::1#53  k'; do
