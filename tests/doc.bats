@@ -1,0 +1,122 @@
+# What the manuals say of names that the sources have: keys, targets, variables,
+# messages; and the examples that need nothing but the programs.
+setup() { load helper; workdir; }
+
+# keys FILE TABLE: the keys of a table in src/FILE, one a line, as they are written there.
+keys() {
+	sed -n "/$2/,/NULL, WANT_DEAD/p" "$TOP/src/$1" |
+	    sed -nE 's/^[[:space:]]*(GLOBAL|SERVER|MEMBER|KEY)\("?([A-Za-z_0-9]+)"?,.*/\2/p
+		s/^[[:space:]]*\{"([A-Za-z_0-9]+)", WANT_.*/\1/p' | sort -u
+}
+
+# told PAGE SECTION: what .It Cm says in that section of a manual, commas or not.
+told() {
+	sed -n "/^\.Ss $2\$/,/^\.S[hs] /p" "$TOP/doc/$1" | sed -nE '/^\.It Cm /!d; s/^\.It Cm //; s/ (Pq|Ns) .*//; s/ , /\n/g; p' |
+	    sort -u
+}
+
+same() {
+	[ -s source ]
+	diff source manual
+}
+
+@test "every key of the configuration is in its manual, and no other" {
+	keys site.c 'define GLOBALS' >source; told ssl-mgr.conf.5 '\[globals\]' >manual; same
+	keys list.c 'group_keys\[\]' >source; told ssl-mgr.conf.5 '\[\[groups\]\]' >manual; same
+	keys site.c 'primary_keys\[\]' >source; told ssl-mgr.conf.5 '\[\[dns_primary\]\]' >manual; same
+	keys site.c 'server_keys\[\]' >source; told ssl-mgr.conf.5 '\[dns\].*' >manual; same
+	# Tables have sections of their own.
+	keys service.c 'top_keys\[\]' | grep -vx 'renew_info\|KeyOpts\|X509\|CA' >source
+	told sslm-service.5 'Top of the file' >manual; same
+	keys service.c 'key_keys\[\]' >source; told sslm-service.5 '\[KeyOpts\]' >manual; same
+	keys service.c 'x509_keys\[\]' >source; told sslm-service.5 '\[X509\]' >manual; same
+	keys service.c 'ca_keys\[\]' >source; told sslm-service.5 '\[CA\]' >manual; same
+	keys cainfo.c ' keys\[\]' >source
+	{ told ca-info.conf.5 'Every CA'; told ca-info.conf.5 'ACME CAs'; } | grep '^ca_' | sort >manual; same
+}
+
+@test "the defaults that the manuals state are those of the programs" {
+	mkdir -p conf.d/g
+	touch conf.d/ssl-mgr.conf
+	for key in clean_keep dns_check_delay logdir min_roll_mins prod_cert_dir sslm_auth_hook; do
+		want=$(sed -nE "s/^\.It Cm $key Pq .*, default (Pa )?(.*)/\2/p" "$TOP/doc/ssl-mgr.conf.5")
+		[ -n "$want" ]
+		[ "$(sslm-conf -p $key)" = "$want" ]
+	done
+	want=$(sed -nE 's/^\.It Cm dns_xtra_ns Pq .*, default \[(.*)\]/\1/p' "$TOP/doc/ssl-mgr.conf.5")
+	[ "$(sslm-conf -p dns_xtra_ns | xargs)" = "${want//,/}" ]
+	# A service of which nothing is said but its name.
+	printf '[X509]\n    CN = "a.example"\n' >conf.d/g/s
+	sslm-conf -g g:s
+	want=$(sed -nE 's/^\.It Cm ec_algo Pq .*, default Dq (.*)/\1/p' "$TOP/doc/sslm-service.5")
+	grep -q -- "-t ec -c $want" certs/g/s/Makefile
+	want=$(sed -nE 's/^\.It Cm digest Pq .*, default Dq (.*)/\1/p' "$TOP/doc/sslm-service.5")
+	grep -q -- "-d $want" certs/g/s/Makefile
+	printf '[KeyOpts]\n    ktype = "rsa"\n' >>conf.d/g/s
+	sslm-conf -g g:s
+	want=$(sed -nE 's/^\.It Cm rsa_bits , bits Pq .*, default (.*)/\1/p' "$TOP/doc/sslm-service.5")
+	grep -q -- "-t rsa -b $want" certs/g/s/Makefile
+}
+
+@test "every target and variable of a site is in sslm(7), and no other" {
+	sed -nE 's/^## ([a-z-]+): .*/\1/p; s/^(help): *$/\1/p' "$TOP/mk/site.mk" | sort -u >source
+	told sslm.7 'Targets of make' >manual
+	same
+	# The head of site.mk says what it reads; what sets the stage is not for people.
+	sed -n '/^# Reads:/,/^# Provides:/p' "$TOP/mk/site.mk" | grep -oE '\b[A-Z][A-Z_]+\b|\bV\b' |
+	    grep -vx 'MK\|CA\|SSLM_BIN' | sort -u >source
+	sed -n '/^\.Ss Targets of make/,/^\.Ss The test tree/p' "$TOP/doc/sslm.7" |
+	    sed -nE 's/^\.It Ev ([A-Z_]+) .*/\1/p' | sort -u >manual
+	same
+}
+
+@test "every environment variable that a program reads is in its manual or sslm(7)" {
+	grep -ohE 'getenv\("[A-Z_]+"\)' "$TOP"/src/*.c | grep -oE '[A-Z_]{3,}' | sort -u >source
+	[ -s source ]
+	while read -r name; do
+		grep -q "^\.It Ev $name\$" "$TOP/doc/sslm.7" "$TOP/doc/sslm-status.1"
+	done <source
+}
+
+@test "the messages that sslm(7) explains are those of the sources" {
+	cat "$TOP"/src/*.c "$TOP/mk/site.mk" "$TOP/bin/sslm-mgr" >all
+	sed -n '/doc.bats: messages/,/^\.El/p' "$TOP/doc/sslm.7" | sed -n 's/^\.It //p' >said
+	[ "$(wc -l <said)" -ge 10 ]
+	# What another function says stands for itself.
+	sed 's/\.\.\./\n/g; s/exit status/\n&\n/' said | sed 's/^ *//; s/ *$//' | grep . >parts
+	while IFS= read -r part; do
+		echo "$part"
+		grep -qF -- "$part" all
+	done <parts
+}
+
+@test "every program is named in the README, in sslm(7) and in the changelog" {
+	for p in "$TOP"/src/sslm-*.c "$TOP"/bin/sslm-{mgr,import,auth-hook}; do
+		p=${p##*/} p=${p%.c}
+		grep -q "$p(1)" "$TOP/README.md"
+		grep -q "^\.\(It \)\?Xr $p 1" "$TOP/doc/sslm.7"
+		grep -qw -- "$p" "$TOP/CHANGELOG.md"
+	done
+}
+
+@test "what manuals and README refer to is there" {
+	cd "$TOP"
+	sed -nE 's/^\.(It |Dq )?Xr ((sslm|ssl-mgr|ca-info)[a-z.-]*) ([0-9]).*/\2.\4/p' doc/*.[1-8] | sort -u |
+	    while read -r page; do ls "doc/$page"; done
+	grep -ohE '\]\([^)#]+\)' README.md CONTRIBUTING.md CHANGELOG.md | tr -d '()]' | grep -v '^http' |
+	    while read -r file; do ls -d "$file"; done
+}
+
+# good ROOT LEAF: to another program.
+good() { openssl verify -CAfile "$1" -untrusted "${2%/*}/chain.pem" "$2"; }
+
+@test "by hand, as the README and sslm(7) have it" {
+	sed -n '/^By hand, without a site/,/^## /p' "$TOP/README.md" | sed -n 's/^    //p' >readme
+	[ "$(grep -c ^sslm- readme)" = 9 ]
+	mkdir 1 2
+	(cd 1 && sh -e ../readme && good root/cert.pem web/cert.pem)
+	sed -n '/^\.Ss By hand/,/^\.Ed/p' "$TOP/doc/sslm.7" | sed -n '/^\.Bd/,$p' | grep -v '^\.' |
+	    sed 's/\\e$/\\/' >manual
+	[ "$(grep -c ^sslm- manual)" = 14 ]
+	(cd 2 && sh -e ../manual && good root/cert.pem web/cert.pem)
+}
