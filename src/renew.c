@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY = 86400 };
+static const double DAY = 86400;
 
 /* Nearer than this to a point of the table, an entry replaces it; days. */
 static const double SAME = 0.1;

@@ -160,7 +160,7 @@ busy_sets(const struct update *u, size_t first, size_t end)
 static enum talk_fate
 too_large(struct update *u, size_t first, size_t end)
 {
-	const char *owner = NULL;
+	const char *owner = u->set[first].owner;
 
 	for (; first < end; first++) {
 		not_done(&u->set[first]);
