@@ -97,3 +97,25 @@ checkout() {
 	# For all to read, too.
 	[ -z "$(find sslm-* \( -type d ! -perm 755 -o -type f ! -perm 644 ! -perm 755 \))" ]
 }
+
+@test "setup.sh says what is wanted where there is no apt-get, or nobody who may use it" {
+	mkdir some
+	ln -s "$(command -v grep)" "$(command -v env)" some/
+	printf '#!/bin/sh\necho 1000\n' >some/id
+	chmod +x some/id
+	sh=$(command -v sh)
+	PATH=$PWD/some run -1 "$sh" "$TOP/mk/setup.sh"
+	[[ ${lines[0]} == "setup.sh: no apt-get here: "* ]]
+	# Nothing is installed, to dpkg-query; apt-get and sudo would tell.
+	printf '#!/bin/sh\nexit 1\n' >some/dpkg-query
+	printf '#!/bin/sh\necho "$0 $*" >>called\n' >some/apt-get
+	chmod +x some/*
+	PATH=$PWD/some run -1 "$sh" "$TOP/mk/setup.sh" test
+	[[ $output == "setup.sh: only root can install, and there is no sudo; missing: make gcc "* ]]
+	[ ! -e called ]
+	printf '#!/bin/sh\nexec "$@"\n' >some/sudo
+	chmod +x some/sudo
+	PATH=$PWD/some run -0 "$sh" "$TOP/mk/setup.sh"
+	[ "$(sed 's|.*/||' called | cut -d' ' -f1,2 | xargs)" = "apt-get update apt-get install" ]
+	PATH=$PWD/some run -2 "$sh" "$TOP/mk/setup.sh" all
+}

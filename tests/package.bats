@@ -26,7 +26,7 @@ version() { "$SSLM_BIN/sslm-conf" -V | awk '{ print $2 }'; }
 	command -v dh >/dev/null || skip "no debhelper"
 	dpkg-query -s build-essential >/dev/null 2>&1 || skip "no build-essential"
 	O="$BATS_TEST_TMPDIR/an o"
-	m -C "$TOP" deb O="$O" >log 2>&1 || { tail -20 log; false; }
+	DEBFULLNAME="D. O'Brien & Sons | Co" DEBEMAIL=d@sslm.example m -C "$TOP" deb O="$O" >log 2>&1 || { tail -20 log; false; }
 	deb=$(ls "$O"/deb/sslm_*.deb)
 	dpkg-deb -x "$deb" root
 	for f in "$TOP"/src/sslm-*.c; do
@@ -38,6 +38,12 @@ version() { "$SSLM_BIN/sslm-conf" -V | awk '{ print $2 }'; }
 	[ "$(stat -c %a root/usr/bin/sslm-mgr root/etc/logrotate.d/sslm | xargs)" = "755 644" ]
 	dpkg-deb -f "$deb" Depends | grep -q 'libssl3.*make (>= 4.3)'
 	[ "$(dpkg-deb -f "$deb" Version)" = "$(version)" ]
+	[ "$(dpkg-deb -f "$deb" Maintainer)" = "D. O'Brien & Sons | Co <d@sslm.example>" ]
+	zcat root/usr/share/doc/sslm/changelog.gz | tail -1 | grep -qF "$(dpkg-deb -f "$deb" Maintainer)"
+	# What its own changelog refers to, and the examples where Debian has them.
+	cmp "$TOP/CHANGELOG.md" root/usr/share/doc/sslm/CHANGELOG.md
+	[ -s root/usr/share/doc/sslm/examples/sslm.cron ]
+	[ ! -e root/usr/share/sslm/made ]
 	# Of a package nothing is in use until somebody says so.
 	run ! sh -c "dpkg-deb -c '$deb' | grep -E 'cron.d|systemd'"
 	ln -s "$PWD/root/usr" "$BATS_TEST_TMPDIR/usr"
@@ -63,4 +69,15 @@ version() { "$SSLM_BIN/sslm-conf" -V | awk '{ print $2 }'; }
 	[ -x pkg/usr/bin/sslm-mgr ]
 	[ -f pkg/usr/share/licenses/sslm/LICENSE ]
 	[ -d pkg/var/log/ssl-mgr ]
+	for f in $(. "$TOP/mk/arch/PKGBUILD"; echo "${backup[@]}"); do
+		[ -f "pkg/$f" ]
+	done
+	# Whatever the programs are linked with is a dependency, and what the rules run.
+	depends=" $(. "$TOP/mk/arch/PKGBUILD"; echo "${depends[@]}") "
+	objdump -p pkg/usr/bin/sslm-* 2>/dev/null | sed -n 's/.*NEEDED *\(.*\)\.so.*/\1/p' | grep -v '^lib[au]*san$' | sort -u |
+	    sed 's/^libc$/glibc/; s/^libcurl$/curl/; s/^libjansson$/jansson/; s/^libldns$/ldns/; s/^lib\(crypto\|ssl\)$/openssl/' >needed
+	[ -s needed ]
+	for d in $(cat needed) make util-linux; do
+		[[ $depends == *" $d "* ]]
+	done
 }
