@@ -26,25 +26,28 @@ _sslm_mgr() {
 	local site group service words=''
 	site=$(_sslm_mgr_site)
 
-	# group:service is three words to bash.
-	if [[ $cur == : || $prev == : ]]; then
-		group=$prev
-		if [[ $prev == : ]]; then
-			group=${COMP_WORDS[COMP_CWORD-2]}
-		else
-			cur=''
-		fi
-		mapfile -t COMPREPLY < <(compgen -W "ALL $(_sslm_mgr_names "$site/conf.d/$group" -f)" -- "$cur")
+	# group:service,service is three words to bash, unless it was told otherwise.
+	local word=$cur before=''
+	if [[ $COMP_WORDBREAKS != *:* ]]; then
+		before=${cur%%:*}:
+	elif [[ $cur == : ]]; then
+		word=$prev: cur=''
+	elif [[ $prev == : ]]; then
+		word=${COMP_WORDS[COMP_CWORD-2]}:$cur
+	fi
+	if [[ $word == *:* ]]; then
+		group=${word%%:*} word=${word#*:}
+		words=$(_sslm_mgr_names "$site/conf.d/$group" -f)
+		before+=${word%"${word##*,}"}
+		[[ $word == *,* ]] || words+=' ALL'
+		mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${word##*,}")
 		return
 	fi
 	case $prev in
 	-clean-keep | --clean-keep | -roll-mins | --roll-mins | -min-roll-mins | --min-roll-mins) return ;;
-	init)
-		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
-		return
-		;;
 	esac
-	if [[ $COMP_CWORD -gt 2 && ${COMP_WORDS[1]} == import && $cur != -* ]]; then
+	if [[ $prev == init || ( $COMP_CWORD -gt 2 && ${COMP_WORDS[1]} == import && $cur != -* ) ]]; then
+		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 	fi
@@ -52,7 +55,7 @@ _sslm_mgr() {
 		words='-clean-all -clean-keep -debug -dns -dry-run -force -help -renew -reuse -roll
 			-roll-mins -status -test -verb -version -wait'
 		if [[ ${COMP_WORDS[1]} == dev ]]; then
-			words="$words -cert -certs-prod -copy -csr -keys -ntoc"
+			words="$words -cert -certs-prod -copy -csr -fsr -keys -ntoc"
 		fi
 	else
 		if [[ $COMP_CWORD == 1 ]]; then

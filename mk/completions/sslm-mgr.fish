@@ -1,23 +1,34 @@
 # fish completion of sslm-mgr(1): options, and the services that conf.d has.
 
 function __sslm_mgr_services
+    set -l name '[A-Za-z0-9][A-Za-z0-9._-]*'
+    # What is there already of group:service,service
+    set -l begun (string match -r "^($name):(.*,)?" -- (commandline -ct))
     for dir in $SSL_MGR_TOPDIR . /etc/ssl-mgr
-        if test -d $dir/conf.d
+        test -d $dir/conf.d
+        or continue
+        if set -q begun[1]
+            set -q begun[3]
+            or echo $begun[1]ALL
+            for path in $dir/conf.d/$begun[2]/*
+                test -f $path
+                and echo $begun[1](string match -r "(?<=/)$name\$" -- $path)
+            end
+        else
             for path in $dir/conf.d/*/
-                string replace -r '.*/([^/]+)/$' '$1' -- $path
+                string match -r "(?<=/)$name(?=/\$)" -- $path
             end
             for path in $dir/conf.d/*/*
-                if test -f $path
-                    string replace -r '.*/([^/]+/[^/]+)$' '$1' -- $path
-                end
+                test -f $path
+                and string match -r "(?<=/)$name/$name\$" -- $path
             end
-            return
         end
+        return
     end
 end
 
 complete -c sslm-mgr -f
-complete -c sslm-mgr -a '(__sslm_mgr_services)'
+complete -c sslm-mgr -n 'not __fish_seen_subcommand_from init' -a '(__sslm_mgr_services)'
 complete -c sslm-mgr -n '__fish_is_first_token' -a dev -d 'single steps'
 complete -c sslm-mgr -n '__fish_is_first_token' -a init -d 'a new site'
 complete -c sslm-mgr -n '__fish_is_first_token' -a import -d 'take over what others have made'
@@ -42,5 +53,6 @@ complete -c sslm-mgr -n '__fish_seen_subcommand_from dev' -o cert -d 'sign and c
 complete -c sslm-mgr -n '__fish_seen_subcommand_from dev' -o certs-prod -d 'bring to production'
 complete -c sslm-mgr -n '__fish_seen_subcommand_from dev' -o copy -d 'a new next with the key in use'
 complete -c sslm-mgr -n '__fish_seen_subcommand_from dev' -o csr -d 'the request of next'
+complete -c sslm-mgr -n '__fish_seen_subcommand_from dev' -o fsr -d 'copy, and reload servers, once more'
 complete -c sslm-mgr -n '__fish_seen_subcommand_from dev' -o keys -d 'a new next with a new key'
 complete -c sslm-mgr -n '__fish_seen_subcommand_from dev' -o ntoc -d 'next becomes curr, here alone'
