@@ -155,7 +155,24 @@ due_time(const struct service *s, const char *dir, const struct cert *c)
 	return t;
 }
 
-/* A complete next is what we wait for, unless it is not what is wanted now. */
+/* Does a complete set fit together?  Who may not read its key cannot tell: then yes. */
+static bool
+fits(const char *dir, time_t now)
+{
+	static const int private[] = {SET_KEY, SET_BUNDLE};
+	bool ours = true;
+
+	for (size_t i = 0; i < 2 && ours; i++) {
+		char *path = xasprintf("%s/%s", dir, set_name[private[i]]);
+
+		ours = access(path, R_OK) == 0 || errno != EACCES;
+		free(path);
+	}
+	return !ours || set_check(dir, now) == EX_YES;
+}
+
+/* A complete next is what we wait for, unless it is not what is wanted now, or would
+ * never be rolled. */
 static bool
 next_stale(const struct service *s, const char *dir, const char *path, time_t now, bool reuse,
     char why[WHY_SIZE])
@@ -171,6 +188,10 @@ next_stale(const struct service *s, const char *dir, const char *path, time_t no
 	}
 	stale = differs(&c, s, dir, reuse, what) ||
 	    late(&c, due_time(s, dir, &c), now, what);
+	if (!stale && !fits(dir, now)) {
+		snprintf(what, sizeof(what), "does not fit together");
+		stale = true;
+	}
 	if (stale)
 		snprintf(why, WHY_SIZE, "next: %.*s", WHY_SIZE - 8, what);
 	cert_free(&c);

@@ -273,9 +273,17 @@ at() { date -u -d "@$(($(date +%s) + $1))" +%Y%m%dT%H%M%SZ; }
 	run -1 sslm-due
 }
 
+# The files that make a set of a self-signed certificate complete.
+complete() {
+	chmod 600 "$1/privkey.pem"
+	cp "$1/cert.pem" "$1/chain.pem"
+	cp "$1/cert.pem" "$1/fullchain.pem"
+	(umask 077; cat "$1/privkey.pem" "$1/cert.pem" >"$1/bundle.pem")
+}
+
 pending() {	# a complete next for web-ec
 	dated certs/example.com/web-ec/db/20200202T000000Z "$@"
-	: >certs/example.com/web-ec/db/20200202T000000Z/bundle.pem
+	complete certs/example.com/web-ec/db/20200202T000000Z
 	ln -sfn db/20200202T000000Z certs/example.com/web-ec/next
 }
 
@@ -286,6 +294,27 @@ pending() {	# a complete next for web-ec
 	sed -i "s/'www.example.com'/'www2.example.com'/" conf.d/example.com/web-ec
 	run -0 sslm-due $web
 	[[ $output == *"next: new name www2.example.com" ]]
+}
+
+@test "a complete next that does not fit together would never roll: it is made again" {
+	pending 0 $((90 * day))
+	run -1 sslm-due $web
+	set -- certs/example.com/web-ec/next
+	cp "$1/privkey.pem" key
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out "$1/privkey.pem" 2>/dev/null
+	run -0 --separate-stderr sslm-due $web
+	[ "$output" = "example.com/web-ec	next: does not fit together" ]
+	[[ $stderr == *"/privkey.pem"* ]]
+	run -0 --separate-stderr sslm-status
+	[[ $output == *"example.com/web-ec "*" due"* ]]
+	# Who may not read the key is told nothing of it.
+	[ "$(id -u)" = 0 ] || skip "only root can be somebody else"
+	chmod -R a+rX . && chmod 755 "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR"
+	chmod 600 "$1/privkey.pem" "$1/bundle.pem"
+	run -1 --separate-stderr setpriv --reuid=65534 --clear-groups sslm-due $web
+	[ -z "$output$stderr" ]
+	cp key "$1/privkey.pem"
+	run -1 sslm-due $web
 }
 
 @test "a next that waited until it is due itself is made again" {
@@ -311,7 +340,7 @@ issued_ago() {
 	# In next, too.
 	issued_ago 0
 	mv certs/example.com/web-ec/curr certs/example.com/web-ec/next
-	: >certs/example.com/web-ec/next/bundle.pem
+	complete certs/example.com/web-ec/next
 	run -1 sslm-due $web
 }
 
