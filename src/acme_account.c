@@ -115,6 +115,7 @@ static int
 create(struct acme *a, const char *import)
 {
 	char *key = acme_key_path(a), *path = acme_account_path(a), *jwk;
+	bool had = access(key, F_OK) == 0;
 	int ret = EX_YES;
 
 	if (import != NULL || access(path, F_OK) == -1)
@@ -132,6 +133,9 @@ create(struct acme *a, const char *import)
 	}
 	a->jws = jws_open(key, '\0', NULL);
 	ret = account_register(a, import != NULL);
+	/* With the key of no account, no other would ever be made. */
+	if (import != NULL && !had && ret == EX_PERM && unlink(key) == -1)
+		complain("cannot remove '%s':", key);
 out:
 	free(key);
 	free(path);

@@ -96,7 +96,20 @@ load_mac(const char *path)
 		die(EX_PERM, "the key in '%s' has less than %d octets", path, MAC_MIN);
 }
 
-/* A JWK as PEM, in a new file. */
+/* Does the file hold these bytes, and no others? */
+static bool
+holds(const char *path, const char *text, long len)
+{
+	size_t n;
+	char *have = slurp(path, &n);
+	bool yes = have != NULL && n == (size_t)len && memcmp(have, text, n) == 0;
+
+	wipe(have, have != NULL ? n : 0);
+	return yes;
+}
+
+/* A JWK as PEM, in a new file; or in one that holds it already, as a run that was
+ * killed has left it. */
 static int
 import(const char *from, const char *to)
 {
@@ -106,8 +119,6 @@ import(const char *from, const char *to)
 	long len;
 	BIO *mem;
 
-	if (lstat(to, &st) == 0)
-		die(EX_PERM, "'%s' exists; a key is never replaced", to);
 	check_private(from);
 	if ((key = jwk_private(from)) == NULL)
 		finish(EX_PERM);
@@ -116,8 +127,12 @@ import(const char *from, const char *to)
 		pem_die("cannot encode the key");
 	EVP_PKEY_free(key);
 	len = BIO_get_mem_data(mem, &pem);
-	if (out_new(to, 0600, pem, (size_t)len) == -1)
+	if (lstat(to, &st) == 0) {
+		if (!holds(to, pem, len))
+			die(EX_PERM, "'%s' exists; a key is never replaced", to);
+	} else if (out_new(to, 0600, pem, (size_t)len) == -1) {
 		finish(EX_TEMP);
+	}
 	OPENSSL_cleanse(pem, (size_t)len);
 	BIO_free(mem);
 	return EX_YES;

@@ -351,6 +351,7 @@ print(json.dumps({"kty": "RSA", "e": "AQAB", **jwk}))' >"cb/accounts/$LAB_IP:$AC
 	# Not known there: nothing is made in its name.
 	run -1 sslm-acme account -i cb -c pebble
 	[[ $output == *accountDoesNotExist* ]]
+	[ ! -e "$(account)/privkey.pem" ]
 	# Known, as another client would have made it.
 	rm -r certs
 	mkdir -p "certs/.acme/${LAB_IP}_${ACME_PORT}_dir"
@@ -363,8 +364,16 @@ print(json.dumps({"kty": "RSA", "e": "AQAB", **jwk}))' >"cb/accounts/$LAB_IP:$AC
 	request a.example.com
 	issue
 	judged DNS:a.example.com
-	# A key that is there is not replaced.
+	# A run that was killed before the answer is made up for by another.
+	rm "$(account)/account.json"
+	run -0 sslm-acme account -i cb -c pebble
+	[ "$output" = "$(cat url)" ]
+	# Another key that is there is not replaced.
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$(account)/privkey.pem" 2>/dev/null
+	cp "$(account)/privkey.pem" was
 	run -1 sslm-acme account -i cb -c pebble
+	[[ $output == *"a key is never replaced"* ]]
+	cmp was "$(account)/privkey.pem"
 }
 
 @test "the account key is opened by one process, and that one knows no network" {

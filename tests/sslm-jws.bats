@@ -608,6 +608,13 @@ refused() {
 	run -1 sslm-jws -i j -o k
 	[ "$output" = "sslm-jws: 'k' exists; a key is never replaced" ]
 	[ "$(cat k)" = precious ]
+	# What a run that was killed later has left is good.
+	sslm-jws -i j -o k2
+	cp -p k2 was
+	run -0 sslm-jws -i j -o k2
+	[ -z "$output" ]
+	[ "$(stat -c %y k2)" = "$(stat -c %y was)" ]
+	cmp k2 was
 	run -75 sslm-jws -i j -o none/k
 	[[ $output == *"'none/k': No such file or directory" ]]
 }
