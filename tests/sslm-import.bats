@@ -85,11 +85,102 @@ links() { (cd certs/$web && readlink curr next prev | xargs); }
 	cp certs/$web/prev/privkey.pem certs/$web/next/privkey.pem
 	run -1 sslm-import
 	[[ $output == *"curr is taken over"* ]]
-	[[ $output == *"$web: next cannot be used: sslm-mgr -renew -f $web"* ]]
+	[[ $output == *"$web: next does not fit together: the next renewal makes another"* ]]
+	run -0 sslm-due $web
 	cp certs/$web/prev/privkey.pem certs/$web/curr/privkey.pem
 	run -1 sslm-import
-	[[ $output == *"$web: curr stays in use, but does not fit: sslm-mgr -renew -f $web"* ]]
+	[[ $output == *"$web: curr stays in use, but does not fit together: sslm-mgr -renew -f $web"* ]]
 	[ -e certs/$web/curr/cert.pem ]
+}
+
+@test "curr that is not complete, leads nowhere or is no link; a next without a good key" {
+	ssl_mgr_site
+	rm certs/$web/next
+	mv certs/$web/curr/bundle.pem .
+	run -1 sslm-import
+	[[ $output == *"$web: curr is not complete: sslm-mgr -renew -f $web makes another"* ]]
+	mv bundle.pem certs/$web/curr/
+	ln -sfn db/20010101-00:00:00 certs/$web/curr
+	run -1 sslm-import
+	[[ $output == *"$web: curr is not complete"* ]]
+	rm certs/$web/curr
+	cp -r certs/$web/db/20260901-02:30:00 certs/$web/curr
+	run -1 sslm-import
+	[[ $output == *"'certs/$web/curr' is not a link"* ]]
+	rm -r certs/$web/curr
+	ln -s db/20260901-02:30:00 certs/$web/curr
+	mkdir certs/$web/db/20261102-02:30:00
+	ln -s db/20261102-02:30:00 certs/$web/next
+	(umask 077; : >certs/$web/next/privkey.pem)
+	run -1 sslm-import
+	[[ $output == *"$web: next has no good key: sslm-mgr -renew -f $web makes another"* ]]
+	# An empty one is gone on with.
+	rm certs/$web/next/privkey.pem
+	run -0 sslm-import
+	[[ $output == *"$web	next was begun"* ]]
+}
+
+@test "a tree that certs is a link to: open keys are found there too" {
+	ssl_mgr_site
+	chmod 644 certs/$web/curr/privkey.pem
+	mv certs tree
+	ln -s tree certs
+	run -0 sslm-import
+	[[ $output == *"20260901-02:30:00/privkey.pem' could be read by others"* ]]
+	[ "$(stat -Lc %a certs/$web/curr/privkey.pem)" = 600 ]
+}
+
+# records FILE: owner and data of each TLSA record in it, sorted.
+records() { sed -nE 's/^([^ ;]+) .* TLSA (3 1 1 .*)/\1 \2/p' "$1" | sort; }
+
+@test "DANE: the records that are published stay, for curr, for next, and for what servers may show" {
+	ssl_mgr_site
+	sed -i "/^signing_ca/a dane_tls = [[25, 'tcp', 3, 1, 1, 'SANS']]" conf.d/$web
+	sed -i "/^\[dns\]/a tlsa_dirs = ['zones']" conf.d/ssl-mgr.conf
+	sed -i "s/'mail-ec', //; 0,/active = true/s//active = false/" conf.d/ssl-mgr.conf
+	printf "[smtp]\n    restart_cmd = '%s'\n" "$PWD/reload" >>conf.d/ssl-mgr.conf
+	printf "[[dns_primary]]\n    domain = 'default'\n    server = '127.0.0.1'\n    port = 1\n" >>conf.d/ssl-mgr.conf
+	printf '#!/bin/sh\n[ -e %s ]\n' "'$PWD/well'" >reload
+	chmod +x reload
+	# As ssl-mgr has written them.
+	local g o key
+	for g in 20260901-02:30:00 20261101-02:30:00; do
+		key=$(openssl x509 -in "certs/$web/db/$g/cert.pem" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum)
+		printf ';;\n;; tlsa example.com web-ec %s\n;;\n' $g >"certs/$web/db/$g/tlsa.rr"
+		for o in example.com www.example.com; do
+			printf '_25._tcp.%s. 1800  IN TLSA 3 1 1 %s\n' $o "${key%% *}"
+		done >>"certs/$web/db/$g/tlsa.rr"
+	done
+	{
+		printf ';;\n;; TLSA example.com : phase = normal\n;;\n;;\n;; web-ec curr\n;;\n'
+		grep -v '^;' certs/$web/curr/tlsa.rr
+		printf ';;\n;; web-ec next\n;;\n'
+		grep -v '^;' certs/$web/next/tlsa.rr
+		echo
+	} >zones/tlsa.example.com
+	cp zones/tlsa.example.com certs/example.com/
+	cp zones/tlsa.example.com prod-certs/example.com/
+	records zones/tlsa.example.com | grep www >had
+	[ "$(wc -l <had)" = 2 ]
+	before=$(links)
+	run -0 sslm-import
+	records zones/tlsa.example.com | grep www | diff had -
+	# The server cannot be told.  So what was in use before may be what it shows.
+	run ! m renew DNS_WAIT=1
+	records zones/tlsa.example.com | grep www >have
+	[ -z "$(comm -23 had have)" ]
+	[ "$(wc -l <have)" = 3 ]
+	[ "$(links)" = "$before" ]
+	# When it has been, the oldest key goes; those of curr and next stay.
+	touch well
+	run ! m renew DNS_WAIT=1
+	run ! m renew DNS_WAIT=1
+	records zones/tlsa.example.com | grep www | diff had -
+	# No roll before name servers were seen to have them.
+	touch -d '3 hours ago' certs/$web/next/cert.pem
+	run -75 sslm-mgr -roll
+	[[ $output == *"$web: not rolled"* ]]
+	[ "$(links)" = "$before" ]
 }
 
 # own_id DIR EXTENSIONS: as ssl-mgr made them, with the certificate's own key as that of
@@ -119,8 +210,13 @@ own_id() {
 	done
 	run -1 sslm-import
 	[[ $output == *"ca/my-root	curr is taken over"* ]]
-	[[ $output == *"ca/my-int: curr stays in use, but does not fit: sslm-mgr -renew -f ca/my-int"* ]]
-	[[ $output == *"$web: curr stays in use, but does not fit"* ]]
+	[[ $output == *"ca/my-int: curr stays in use, but does not fit together: sslm-mgr -renew -f ca/my-int"* ]]
+	[[ $output == *"$web: curr stays in use, but does not fit together"* ]]
+	# A next of that kind would never be rolled: it is due, and waits for its CA.
+	cp -r "certs/$web/db/$gen" "certs/$web/db/20261101-02:30:00"
+	ln -s db/20261101-02:30:00 certs/$web/next
+	run -1 sslm-mgr -renew $web
+	[[ $output == *"the signer 'certs/ca/my-int' names a wrong key as its issuer's: renew and roll it first"* ]]
 	run -0 sslm-mgr -renew -f ca:my-int
 	run -0 sslm-mgr -roll -f ca:my-int
 	run -0 sslm-mgr -renew -f $web
@@ -158,6 +254,48 @@ own_id() {
 	# Once is enough.
 	run -1 sslm-import $web le/live/www
 	[[ $output == *"has a set in use"* ]]
+}
+
+@test "lineages of other kinds: RSA, many names, international ones, a chain that is signed across" {
+	local many=DNS:www.example.com,DNS:xn--bcher-kva.example.com i
+	for i in $(seq 60); do many+=,DNS:h$i.example.com; done
+	SANS=$many KEY='-newkey rsa:2048' set_of rsa
+	request old Old -addext basicConstraints=critical,CA:TRUE
+	EXT=$EXT_CA issue old old
+	cp -r root across
+	EXT=$EXT_CA issue across old
+	cat int/cert.pem across/cert.pem >rsa/chain.pem
+	run -0 sslm-import $web rsa
+	cmp rsa/chain.pem certs/$web/curr/chain.pem
+	openssl verify -CAfile old/cert.pem -untrusted certs/$web/curr/chain.pem certs/$web/curr/cert.pem
+	diff -w <(openssl req -in certs/$web/curr/csr.pem -noout -text | grep DNS:) \
+	    <(openssl x509 -in certs/$web/curr/cert.pem -noout -text | grep DNS:)
+	# It is not what the service file says: that is said.
+	[[ $output == *"$web	due: key is RSA:2048, wanted EC:prime256v1"* ]]
+}
+
+# The lines of the manual for who has a key and a full chain, with these in the place of
+# the manual's.
+recipe() {	# key fullchain
+	sed -n '/mkdir -m 700/,/^\.Ed/{/^\./d;s/^# //;p}' "$TOP/doc/sslm-import.1" |
+	    sed "s|/root/set[^ ]*|'$PWD&'|; s|[^ ]*example.com.key|'$1'|; s|[^ ]*fullchain.cer|'$2'|" >lines
+	[ "$(wc -l <lines)" = 5 ]
+	sh -eu lines
+}
+
+@test "acme.sh, lego, Caddy: a key and a full chain, by the lines of the manual" {
+	set_of one
+	whole one
+	# acme.sh: example.com.key, example.com.cer, ca.cer, fullchain.cer.  lego and Caddy have
+	# the full chain in example.com.crt.
+	mkdir example.com_ecc
+	cp one/privkey.pem example.com_ecc/example.com.key
+	cp one/fullchain.pem example.com_ecc/fullchain.cer
+	recipe "$PWD/example.com_ecc/example.com.key" "$PWD/example.com_ecc/fullchain.cer"
+	for f in privkey cert chain fullchain; do
+		cmp "one/$f.pem" "certs/$web/curr/$f.pem"
+	done
+	run -0 sslm-verify certs/$web/curr
 }
 
 @test "dehydrated: a key in the older form, by the way of sslm-mgr" {
@@ -254,4 +392,11 @@ own_id() {
 	cd elsewhere
 	run -0 sslm-import -C .. $web ../good
 	[ -L ../certs/$web/curr ]
+	# Not where CDPATH leads.
+	cd ..
+	mkdir -p far/here/conf.d here
+	cp -r conf.d here/
+	CDPATH=$PWD/far run -0 sslm-import -C here
+	[[ $output == *"$web	no curr"* ]]
+	[ ! -e far/here/certs ]
 }
