@@ -114,28 +114,42 @@ print_key(const struct site *site, const char *key)
 		    sizeof(names) / sizeof(names[0])));
 }
 
-/* The hosts of all sections, which the programs that go there would refuse. */
+/* What sslm-deploy would stumble over at the end of a run. */
 static bool
 check_hosts(const struct site *site)
 {
-	struct words hosts;
+	const struct toml *pair = site->post_copy_cmd;
 	bool ok = true;
 
 	for (size_t i = 0; i < site->nserver; i++) {
-		if (strcmp(site->server[i].section, "dns") == 0)
+		const struct server *s = &site->server[i];
+		struct words hosts = {NULL, 0};
+
+		if (strcmp(s->section, "dns") == 0)
 			continue;
-		hosts = (struct words){NULL, 0};
-		ok = section_hosts(&site->server[i], &hosts) && ok;
+		ok = section_hosts(s, &hosts) && ok;
+		for (size_t h = 0; h < hosts.n && !s->skip_prod_copy; h++)
+			if (strcmp(hosts.w[h], HERE) != 0 && site->prod_cert_dir[0] != '/') {
+				complain("%s: prod_cert_dir '%s' is not absolute, and '%s' another "
+				    "machine", SITE_CONF, site->prod_cert_dir, hosts.w[h]);
+				ok = false;
+				break;
+			}
 		words_free(&hosts);
 	}
+	for (pair = pair == NULL ? NULL : pair->first; pair != NULL; pair = pair->next)
+		if (!host_safe(pair->first->str)) {
+			complain("%s:%u: post_copy_cmd: not a host", SITE_CONF, pair->line);
+			ok = false;
+		}
 	return ok;
 }
 
 static bool
 check_all(const struct site *site)
 {
-	struct service s;
 	bool ok = check_hosts(site);
+	struct service s;
 
 	for (size_t i = 0; i < site->n; i++)
 		if (service_load(&s, site, &site->id[i]))

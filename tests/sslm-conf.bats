@@ -199,6 +199,27 @@ web=conf.d/example.com/web-ec
 	[[ $output == *"unknown table 'unheard'"* ]]
 }
 
+@test "hosts that sslm-deploy would refuse after a renewal are refused before" {
+	cp conf.d/ssl-mgr.conf was
+	for bad in "servers = ['a b']|[smtp] servers: not a host" "servers = ['localhost', '-x']|[smtp] servers: not a host" \
+	    "servers = 'mx1'|prod_cert_dir 'prod-certs' is not absolute, and 'mx1' another machine"; do
+		printf '[smtp]\nrestart_cmd = "true"\n%s\n' "${bad%|*}" | cat was - >conf.d/ssl-mgr.conf
+		run -2 sslm-conf
+		[[ $output == "sslm-conf: conf.d/ssl-mgr.conf:"*"${bad#*|}" ]]
+		m renew >/dev/null || :
+		run -2 sslm-deploy -n
+		[[ $output == *"${bad#*|}"* ]]
+	done
+	sed "s|^\[globals\]|&\npost_copy_cmd = [['-x', 'true']]|" was >conf.d/ssl-mgr.conf
+	run -2 sslm-conf
+	[[ $output == *'post_copy_cmd: not a host' ]]
+	# Whom it sends nothing, and who is here.
+	printf '[smtp]\nrestart_cmd = "true"\nservers = ["mx1"]\nskip_prod_copy = true\n[imap]\nservers = "localhost"\n' |
+	    cat was - >conf.d/ssl-mgr.conf
+	run -0 sslm-conf
+	[ -z "$output" ]
+}
+
 @test "svc_depends that names nothing is a warning, since a server would never be told" {
 	printf '[smtp]\nrestart_cmd = "true"\nsvc_depends = [["example.com", ["mail-ec",\n"mail-rs"]], ["ANY", "web-ec"],\n["ca", "all"], ["example.org", ["ALL"]], ["any", "x"]]\n' >>conf.d/ssl-mgr.conf
 	n=$(wc -l <conf.d/ssl-mgr.conf)
@@ -528,6 +549,7 @@ wrong() {
 }
 
 @test "a host that is none is told with its line, and what is right is written" {
+	sed -i "s|prod_cert_dir = 'prod-certs'|prod_cert_dir = '/prod-certs'|" conf.d/ssl-mgr.conf
 	printf '%s\n' '[web]' "servers = ['www1.example.com'," "    'a b']" '[dns]' "servers = '#'" >>conf.d/ssl-mgr.conf
 	line=$(($(wc -l <conf.d/ssl-mgr.conf) - 2))
 	for how in '' -g; do
