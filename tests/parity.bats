@@ -26,7 +26,7 @@ named() {
 	for option in h -help v -verb f -force r -reuse d -debug t -test n -dry-run s -status renew roll \
 	    roll-mins -min-roll-mins dns -dns-refresh clean-keep clean-all keys csr cert copy ntoc \
 	    certs-prod fsr a k; do
-		grep -qE "^\| [^|]*[ \`]-$option[ \`,]" "$TOP/doc/PARITY.md" || {
+		grep -qE "^\| [^|]*[ \`]-${option}[ \`,]" "$TOP/doc/PARITY.md" || {
 			echo "$option"
 			false
 		}

@@ -169,21 +169,25 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	[[ $output == *"no conf.d"* ]]
 }
 
-@test "the site in /etc/ssl-mgr, where the lines of cron find it" {
+@test "the site in /etc/ssl-mgr, where the lines of cron find it; its logs, if there is a place for them" {
 	[ "$(id -u)" = 0 ] || skip "only root can have an /etc of its own"
 	unshare -m true 2>/dev/null || skip "no mount namespaces here"
-	mkdir -p etc/ssl-mgr home
+	mkdir -p etc/ssl-mgr home log
 	cp -r conf.d etc/ssl-mgr/
 	cp /etc/passwd /etc/group etc/
 	# As cron does: in the home directory, with an environment of its own.
 	# shellcheck disable=SC2016
 	as_cron() {
 		unshare -m env -i HOME="$PWD/home" SSLM_BIN="$SSLM_BIN" ASAN_OPTIONS="${ASAN_OPTIONS-}" PATH=/usr/bin:/bin sh -c \
-		    'mount --bind "$1" /etc && cd "$HOME" && shift && exec "$@"' sh "$PWD/etc" "$@"
+		    'mount --bind "$1/etc" /etc && mount --bind "$1/log" /var/log && cd "$HOME" && shift && exec "$@"' \
+		    sh "$PWD" "$@"
 	}
 	run -0 as_cron "$TOP/bin/sslm-mgr" -renew
+	[ -z "$(ls log)" ]
+	mkdir log/ssl-mgr
 	run -0 as_cron "$TOP/bin/sslm-mgr" -roll
 	[ -z "$output" ]
+	grep -q 'roll: status 0' log/ssl-mgr/sslm
 	openssl x509 -in etc/ssl-mgr/prod-certs/example.com/web-ec/curr/cert.pem -noout
 	# One that is where we are comes before it.
 	cp -r conf.d home/
