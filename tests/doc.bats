@@ -120,3 +120,24 @@ good() { openssl verify -CAfile "$1" -untrusted "${2%/*}/chain.pem" "$2"; }
 	[ "$(grep -c ^sslm- manual)" = 14 ]
 	(cd 2 && sh -e ../manual && good root/cert.pem web/cert.pem)
 }
+
+@test "what a run leaves in a site is in sslm(7), with its mode" {
+	load site
+	ready_site
+	m renew FORCE=1 TEST=1
+	sed -n '/^\.Sh FILES/,/^\.Ed/p' "$TOP/doc/sslm.7" | grep -v '^\.' >files
+	# A line has names, a mode perhaps, and what it is; sets stand for every set.
+	awk '{ mode = ""; for (i = 1; i <= NF; i++) if ($i ~ /^0[0-7][0-7][0-7]$/) mode = $i
+		for (i = 1; i <= NF && $i != mode; i++) { n = split($i, part, "/"); name = part[n]
+			if (name == "") name = part[n - 1]
+			sub(/,$/, "", name); print name, mode; if ($i !~ /,$/) break } }' files |
+	    sed 's/20261121T023000Z/GENERATION/; s/^db GEN/GEN/' | sort -u >told
+	find certs prod-certs -path certs/.test -prune -o ! -type l -printf '%f 0%m\n' -o -type l -printf '%f \n' |
+	    sed -E 's/^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?/GENERATION/; s/^(ca|example.com) /example.com /; s/^(my-int|my-root|mail-ec) /web-ec /' |
+	    sort -u >there
+	while read -r name mode; do
+		echo "$name $mode"
+		grep -qx -- "$name \?\($mode\)\?" told
+	done <there
+	[ "$(stat -c %a certs/.test)" = 700 ]
+}
