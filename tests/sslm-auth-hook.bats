@@ -59,16 +59,30 @@ unlocked() { flock -n certs/.lock true; }
 	url=$output
 	[[ $url == "https://$LAB_IP:$ACME_PORT/"* ]]
 
-	# ssl-mgr keeps such an account for each service.
+	# ssl-mgr keeps such an account for each service, and others at staging CAs, of which
+	# ours may have one already.
 	rm -r certs/.acme
-	mkdir -p certs/$web/cb certs/example.com/mail-ec/cb
+	mkdir -p certs/$web/cb certs/example.com/mail-ec/cb/accounts certs/.acme/acme-staging.test_dir
 	cp -r le/accounts certs/$web/cb/
-	cp -r le/accounts certs/example.com/mail-ec/cb/
+	mkdir certs/$web/cb/accounts/acme-staging.test
+	cp -r le/accounts/*/dir certs/$web/cb/accounts/acme-staging.test/
+	cp -r certs/$web/cb/accounts/acme-staging.test certs/example.com/mail-ec/cb/accounts/
+	echo '{}' >certs/.acme/acme-staging.test_dir/account.json
 	run -0 sslm-import
-	[[ $output == *"	its account is that of 'pebble' now"* ]]
+	[[ $output == *"$web	its account is that of 'pebble' now"* ]]
 	[ "$(grep -c "its account" <<<"$output")" = 1 ]
 	run -0 sslm-acme account -c pebble
 	[ "$output" = "$url" ]
+	# A run that was killed before the CA's answer is made up for by another.
+	rm "certs/.acme/${LAB_IP}_${ACME_PORT}_dir/account.json"
+	run -0 sslm-import
+	[[ $output == *"$web	its account is that of 'pebble' now"* ]]
+	run -0 sslm-acme account -c pebble
+	[ "$output" = "$url" ]
+	# A CA that is not there: later, perhaps.
+	rm "certs/.acme/${LAB_IP}_${ACME_PORT}_dir/account.json"
+	ca_stop
+	run -75 sslm-import
 }
 
 @test "http-01, and two lineages renewed by one certbot" {
@@ -116,15 +130,69 @@ unlocked() { flock -n certs/.lock true; }
 	run -0 sslm-mgr -renew
 }
 
-@test "while another run is at work, certbot is told to come again" {
+@test "while another run is at work certbot waits; it is told to come again if that takes too long" {
 	PEBBLE_NONCES=0 dns_zone_site
 	mkdir -p certs
 	exec 8>>certs/.lock
 	flock 8
-	run -1 get dns $web example.com 8>&-
+	AUTH="sslm-auth-hook -w 1 -C '$PWD' example.com web-ec" run -1 get dns $web example.com 8>&-
 	exec 8>&-
 	grep -rq 'another run is at work' le.log
 	[ ! -e restart.log ]
+	# A run that ends in time.
+	rm -r le.log
+	mkfifo go
+	flock certs/.lock cat go &
+	while unlocked; do sleep 0.1; done
+	get dns $web example.com >got 2>&1 &
+	until pgrep -f 'flock -w 1800 9' >/dev/null; do kill -0 $!; sleep 0.1; done
+	[ ! -e restart.log ]
+	echo >go
+	wait $!
+	good web-ec DNS:example.com
+	unlocked
+}
+
+@test "two certbots at once: one after the other" {
+	PEBBLE_NONCES=0 dns_zone_site
+	certbot() { REQUESTS_CA_BUNDLE=$CA_BUNDLE command certbot --config-dir "le$N" --work-dir "le$N.work" --logs-dir "le$N.log" "$@"; }
+	N=1 get dns $web example.com '*.example.com' >one 2>&1 &
+	first=$!
+	N=2 get dns example.com/mail-ec mx1.example.com example.com >two 2>&1
+	wait $first
+	ca_root root.pem
+	openssl verify -CAfile root.pem -untrusted le1/live/web-ec/chain.pem le1/live/web-ec/cert.pem
+	openssl verify -CAfile root.pem -untrusted le2/live/mail-ec/chain.pem le2/live/mail-ec/cert.pem
+	# Never the records of both.
+	[ "$(wc -l <restart.log)" = 4 ]
+	empty_zone example.com
+	unlocked
+}
+
+@test "a certbot that is the first process of a container" {
+	PEBBLE_NONCES=0 dns_zone_site
+	certbot() {
+		REQUESTS_CA_BUNDLE=$CA_BUNDLE unshare -pf --mount-proc certbot --config-dir le \
+		    --work-dir le.work --logs-dir le.log "$@"
+	}
+	# Behind a shell that stays.
+	AUTH="sslm-auth-hook -w 1 -C '$PWD' example.com web-ec; exit \$?" get dns $web example.com '*.example.com'
+	good web-ec 'DNS:*.example.com DNS:example.com'
+	unlocked
+}
+
+@test "what no name server shows: 75, withdrawn all the same, and logged" {
+	PEBBLE_NONCES=0 dns_zone_site
+	sed -i "s|restart_cmd = .*|restart_cmd = 'true'|; s|^\[globals\]|&\n    logdir = 'logs'|" conf.d/ssl-mgr.conf
+	AUTH="sslm-auth-hook -w 1 -C '$PWD' example.com web-ec; echo \$? >'$PWD/status'; exit 0" \
+	    run -1 get dns $web example.com
+	[ "$(cat status)" = 75 ]
+	empty_zone example.com
+	unlocked
+	run ! grep -hvE '^20[0-9]{6}T[0-9]{6}Z [a-z-]+: ' logs/sslm logs/acme
+	[ "$(sed 's/^[^ ]* //' logs/acme | xargs -d '\n' printf '%s|')" = \
+	    'sslm-auth-hook: example.com/web-ec: published for certbot|sslm-auth-hook: example.com/web-ec: withdrawn for certbot|' ]
+	grep -q 'sslm-nscheck: ns1.example.com .* lacks: _acme-challenge.example.com' logs/sslm
 }
 
 @test "a certbot that is killed leaves no lock, and the next run withdraws" {
