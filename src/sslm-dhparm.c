@@ -36,7 +36,7 @@ enum { NAMED_N = sizeof(named) / sizeof(named[0]) };
 
 struct wish {
 	bool force, below, talk;
-	time_t oldest;		/* generated ones from before are made anew */
+	time_t now, oldest;	/* generated ones that are older are made anew */
 	long bits[KEYS_MAX];	/* of those to generate */
 	size_t n;
 	char *first;		/* the file that dhparam.pem leads to */
@@ -113,7 +113,8 @@ generate(long bits)
 	return params;
 }
 
-/* Does the file hold parameters of that size, younger than the oldest allowed? */
+/* Does the file hold parameters of that size, younger than the oldest allowed?  The time
+ * of one from a day that is still to come says nothing. */
 static bool
 still_good(const struct wish *w, const char *path, long bits)
 {
@@ -125,8 +126,8 @@ still_good(const struct wish *w, const char *path, long bits)
 	char *text;
 	BIO *mem;
 
-	if (w->force || stat(path, &st) == -1 || st.st_mtime < w->oldest ||
-	    (text = slurp_try(path, &len)) == NULL)
+	if (w->force || stat(path, &st) == -1 || st.st_mtime <= w->oldest ||
+	    st.st_mtime > w->now + DAY || (text = slurp_try(path, &len)) == NULL)
 		return false;
 	if ((mem = BIO_new_mem_buf(text, (int)len)) == NULL)
 		die(EX_TEMP, "out of memory");
@@ -225,12 +226,16 @@ add_dir(struct words *dirs, const char *dir)
 	char *path = xasprintf("%s/dh", dir);
 	struct stat st;
 
-	if (make_dir(path, 0750) == 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-		words_add(dirs, path);
-		return true;
+	if (make_dir(path, 0750) == 0) {
+		if (stat(path, &st) == -1) {
+			complain("cannot find '%s':", path);
+		} else if (!S_ISDIR(st.st_mode)) {
+			complain("'%s' is not a directory", path);
+		} else {
+			words_add(dirs, path);
+			return true;
+		}
 	}
-	if (access(path, F_OK) == 0)
-		complain("'%s' is not a directory", path);
 	free(path);
 	return false;
 }
@@ -321,7 +326,8 @@ main(int argc, char *argv[])
 		opt_other('?', usage);
 	if (w.first == NULL)
 		add_wish(&w, named[NAMED_N - 1]);
-	w.oldest = time(NULL) - days * DAY;
+	w.now = time(NULL);
+	w.oldest = w.now - days * DAY;
 
 	for (argv += optind; *argv != NULL; argv++)
 		found = (w.below ? add_below(&dirs, *argv) : add_dir(&dirs, *argv)) && found;

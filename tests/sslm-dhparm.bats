@@ -200,6 +200,44 @@ state() { find "$1" -printf '%p %m %s %T@ %l\n' | sort; }
 	touch prod/example.net/dh
 	run -1 sslm-dhparm -s prod
 	[[ $output == *"'prod/example.net/dh' is not a directory"* ]]
+	rm prod/example.net/dh
+	ln -s nowhere prod/example.net/dh
+	run -1 sslm-dhparm -s prod
+	[ "$output" = "sslm-dhparm: cannot find 'prod/example.net/dh': No such file or directory" ]
+}
+
+@test "a full disk: what fits is there, whole; the link leads to nothing that is not" {
+	[ "$(id -u)" = 0 ] || skip "only root can mount"
+	mkdir small
+	unshare -m sh -euc '
+		mount -t tmpfs -o size=8k none small
+		mkdir small/dh
+		sslm-dhparm small 2>errors || echo $? >status
+		for f in small/dh/*.pem; do
+			openssl dhparam -in "$f" -noout
+		done
+		ls -A small/dh >left
+		readlink small/dh/dhparam.pem >leads || true
+	'
+	[ "$(cat status)" = 75 ]
+	grep -q "No space left on device" errors
+	run ! grep -v '^dh-ffdhe[0-9]*.pem$' left
+	[ ! -s leads ]
+}
+
+@test "-a 0: whatever its age; and a time that is still to come says nothing" {
+	made prod/example.com/dh/dh2048.pem 0
+	cp prod/example.com/dh/dh2048.pem was
+	run -0 sslm-dhparm -a 0 -k 2048 prod/example.com
+	run ! cmp -s was prod/example.com/dh/dh2048.pem
+	made prod/example.com/dh/dh2048.pem -400
+	run -0 sslm-dhparm -k 2048 prod/example.com
+	run ! cmp -s was prod/example.com/dh/dh2048.pem
+	# Clocks that are apart a little mean nothing.
+	made prod/example.com/dh/dh2048.pem 0
+	touch -d '+1 hour' prod/example.com/dh/dh2048.pem
+	run -0 sslm-dhparm -k 2048 prod/example.com
+	cmp was prod/example.com/dh/dh2048.pem
 }
 
 @test "what cannot be written: 75" {
