@@ -48,6 +48,11 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	exec 9>>certs/.lock
 	flock 9
 	run -0 sslm-mgr -s 9>&-
+	# A lock that leads elsewhere is none.
+	mv certs/.lock lock
+	ln -s ../lock certs/.lock
+	run -75 sslm-mgr -renew 9>&-
+	[[ $output == *"'certs/.lock' is not a regular file"* ]]
 }
 
 @test "-s shows the table, -v more" {
@@ -280,6 +285,20 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	run -0 sslm-mgr init three
 	[ -f three/conf.d/ssl-mgr.conf ]
 	[ "$(ls -A three | xargs)" = "Makefile conf.d" ]
+	# Links that lead nowhere are something, too.
+	mkdir four five
+	ln -s nowhere four/conf.d
+	run -1 sslm-mgr init four
+	[ "$(ls -A four)" = conf.d ]
+	ln -s nowhere five/Makefile
+	run -1 sslm-mgr init five
+	[ "$(ls -A five)" = Makefile ]
+	# It is made where it is said, not where CDPATH leads.
+	mkdir -p far/six
+	CDPATH=$PWD/far run -0 sslm-mgr init six
+	[ -z "$output" ]
+	[ -f six/conf.d/ssl-mgr.conf ]
+	[ -z "$(ls -A far/six)" ]
 	run -2 sslm-mgr init
 	run -2 sslm-mgr init a b
 	run -75 sslm-mgr init /dev/null/site
