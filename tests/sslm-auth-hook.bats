@@ -250,6 +250,10 @@ unlocked() { flock -n certs/.lock true; }
 	run -2 sslm-auth-hook example.com ALL
 	run -2 sslm-auth-hook -w 1x example.com web-ec
 	run -2 sslm-auth-hook -C nowhere example.com web-ec
+	mkdir -p certs/.certbot/.staging
+	run -75 sslm-auth-hook example.com web-ec debug
+	[[ $output == *"sslm-auth-hook: cannot make 'certs/.certbot'"* ]]
+	rmdir certs/.certbot/.staging
 	run -2 sslm-auth-hook example.com web-ec debug
 	[[ $output == *"the CA of example.com/web-ec is no ACME CA"* ]]
 }

@@ -114,6 +114,13 @@ links() { (cd certs/$web && readlink curr next prev | xargs); }
 	(umask 077; : >certs/$web/next/privkey.pem)
 	run -1 sslm-import
 	[[ $output == *"$web: next has no good key: sslm-mgr -renew -f $web makes another"* ]]
+	# Nothing has been rolled yet.
+	rm certs/$web/curr
+	ln -sfn db/20261101-02:30:00 certs/$web/next
+	run -0 sslm-import
+	[[ $output == *"$web	no curr: next will be the first"*"$web	next is taken over"* ]]
+	ln -s db/20260901-02:30:00 certs/$web/curr
+	ln -sfn db/20261102-02:30:00 certs/$web/next
 	# An empty one is gone on with.
 	rm certs/$web/next/privkey.pem
 	run -0 sslm-import
