@@ -10,7 +10,8 @@
 
 VERSION  := $(shell sed -n 's/.*SSLM_VERSION "\(.*\)"/\1/p' src/sslm.h)
 NAME     := sslm-$(VERSION)
-SOURCES  := Makefile src mk tests doc LICENSE README.md CHANGELOG.md CONTRIBUTING.md
+SOURCES  := Makefile src mk tests doc LICENSE README.md CHANGELOG.md CONTRIBUTING.md \
+            .ci .clang-format .clang-tidy .editorconfig .gitignore .shellcheckrc
 EPOCH    := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || date +%s))
 PACKAGER := $(or $(DEBFULLNAME),the authors of sslm) <$(or $(DEBEMAIL),sslm@localhost.localdomain)>
 

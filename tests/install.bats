@@ -5,16 +5,15 @@ setup() {
 	umask 022
 }
 
-# make, with the programs that there are.
-placed() { m -o all BIN="$SSLM_BIN" "$@" >log; }
+# make, with the programs that there are; make knows no blank in BIN.
+placed() { m -o all BIN="${SSLM_BIN#"$TOP"/}" "$@" >log; }
 
-# A checkout of our own, without the programs.
+# A checkout of our own, with the same programs.
 checkout() {
-	mkdir "$1"
-	cp -r "$TOP"/Makefile "$TOP"/[A-Z]*.md "$TOP"/LICENSE "$TOP"/src "$TOP"/mk "$TOP"/doc "$TOP"/tests "$1"
-	mkdir "$1/bin"
-	cp "$TOP"/bin/sslm-mgr "$TOP"/bin/sslm-import "$TOP"/bin/sslm-auth-hook "$1/bin"
-	mkdir "$1/conf.d"
+	mkdir -p "$1/conf.d" "$1/$(dirname "${SSLM_BIN#"$TOP"/}")"
+	(cd "$TOP" && cp -r Makefile ./*.md LICENSE src mk doc tests bin .ci .clang-format .clang-tidy \
+	    .editorconfig .gitignore .shellcheckrc "$OLDPWD/$1")
+	cp -r "$SSLM_BIN" "$1/$(dirname "${SSLM_BIN#"$TOP"/}")"
 	(cd "$TOP/conf.d" && cp -r --parents ssl-mgr.conf ca-info.conf ca/my-* example.com/*-ec "$OLDPWD/$1/conf.d")
 }
 
@@ -73,7 +72,7 @@ checkout() {
 
 @test "a PREFIX that is no absolute path would be made in the checkout: refused" {
 	for p in '~/.local' local ''; do
-		run -2 m -C "$TOP" -o all BIN="$SSLM_BIN" install PREFIX="$p" DESTDIR="$PWD/root"
+		run -2 m -C "$TOP" -o all install PREFIX="$p" DESTDIR="$PWD/root"
 		[[ $output == *"PREFIX '$p' is not an absolute path"* ]]
 	done
 	[ ! -e root ]

@@ -14,7 +14,7 @@ version() { "$SSLM_BIN/sslm-conf" -V | awk '{ print $2 }'; }
 	cd "sslm-$(version)"
 	[ ! -e build ]
 	[ "$(ls bin | xargs)" = "sslm-auth-hook sslm-import sslm-mgr" ]
-	for f in $(cd "$TOP" && git ls-files src mk conf.d doc tests 2>/dev/null); do
+	for f in $(cd "$TOP" && git ls-files 2>/dev/null); do
 		cmp "$TOP/$f" "$f"
 	done
 	# The same sources make the same file.
