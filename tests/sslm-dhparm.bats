@@ -122,7 +122,7 @@ state() { find "$1" -printf '%p %m %s %T@ %l\n' | sort; }
 	port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' server)
 	openssl s_client -connect "127.0.0.1:$port" -tls1_2 -cipher DHE </dev/null >client 2>&1 || true
 	kill $pid 2>/dev/null || true
-	grep -q 'Server Temp Key: DH, 3072 bits' client
+	grep -q ' Temp Key: DH, 3072 bits' client
 }
 
 @test "nginx reads them" {
@@ -178,7 +178,7 @@ state() { find "$1" -printf '%p %m %s %T@ %l\n' | sort; }
 	    </dev/null >client 2>&1 || true
 	kill $pid
 	wait $pid || true
-	grep -q 'Server Temp Key: DH, 4096 bits' client || { cat client log; false; }
+	grep -q ' Temp Key: DH, 4096 bits' client || { cat client log; false; }
 }
 
 @test "impossible wishes are refused and leave nothing" {
