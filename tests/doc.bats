@@ -141,3 +141,33 @@ good() { openssl verify -CAfile "$1" -untrusted "${2%/*}/chain.pem" "$2"; }
 	done <there
 	[ "$(stat -c %a certs/.test)" = 700 ]
 }
+
+# typed WHAT: the lines of root behind that mark in sslm(7), for a test.
+typed() {
+	sed -n "/doc.bats: $1\$/,/^\.[EP]/p" "$TOP/doc/sslm.7" | sed -nE 's/^(\.Dl )?# //p' | sed "s|/root/|../|"
+}
+
+@test "a backup, and back to it after a roll, as sslm(7) has it" {
+	load site
+	mkdir was new
+	cd was
+	site
+	printf '%s\n' '[web]' "restart_cmd = '$PWD/../told'" >>conf.d/ssl-mgr.conf
+	printf '#!/bin/sh\ncat prod-certs/example.com/web-ec/curr/cert.pem >served\n' >../told
+	chmod 755 ../told
+	m renew && m roll
+	cmp served certs/example.com/web-ec/curr/cert.pem
+	cp served ../cert.pem
+	typed backup | sh -e
+	m renew FORCE=1 SERVICES=example.com
+	m roll FORCE=1
+	cp -r prod-certs served ../new
+	cd ../new
+	ln -s "$TOP/mk" mk
+	typed restore | sed 's/make/env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL &/' | sh -e
+	cmp ../cert.pem prod-certs/example.com/web-ec/curr/cert.pem
+	cmp ../cert.pem served
+	run -0 m verify check-prod
+	run -0 m due
+	[ -z "$output" ]
+}
