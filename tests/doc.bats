@@ -171,3 +171,39 @@ typed() {
 	run -0 m due
 	[ -z "$output" ]
 }
+
+# examples PAGE: the blocks of its EXAMPLES, as PAGE.1 and so on.
+examples() {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$TOP/doc/$1" |
+	    awk -v to="$1" '/^\.Bd -literal/ { n++; f = 1; next } /^\.Ed/ { f = 0 } f { print >(to "." n) }'
+}
+
+@test "the configuration in the manuals and in the README is taken without a word" {
+	load site
+	site
+	for page in ssl-mgr.conf.5 ca-info.conf.5 sslm-service.5; do examples $page; done
+	cat ca-info.conf.5.[1-9] >conf.d/ca-info.conf
+	for f in sslm-service.5.[1-9]; do
+		cp "$f" "conf.d/$(sed -n "s/^group = '\(.*\)'/\1/p" "$f")/$(sed -n "s/^service = '\(.*\)'/\1/p" "$f")"
+	done
+	run -0 sslm-conf ca example.com
+	[ -z "$output" ]
+	# Blocks that begin with a table; each is a file of its own here.
+	awk '/^    \[/ && !f { n++; f = 1 } /^[^ ]/ { f = 0 } f { sub(/^    /, ""); print >("readme." n) }' "$TOP/README.md"
+	[ "$(cat readme.* | grep -c '^\[')" -ge 6 ]
+	for f in ssl-mgr.conf.5.[1-9] readme.[1-9]; do
+		echo "$f: $(cat "$f")"
+		if grep -q ca_type "$f"; then
+			cat "$f" >>conf.d/ca-info.conf
+			true >more
+		else
+			cp "$f" more
+		fi
+		{
+			printf "[[groups]]\nactive = true\ndomain = '%s'\nservices = 'ALL'\n" ca example.com
+			cat more
+		} >conf.d/ssl-mgr.conf
+		run -0 sslm-conf
+		[ -z "$output" ]
+	done
+}
