@@ -294,6 +294,9 @@ http_start(struct http *h, struct http_req *r)
 	must(curl_multi_add_handle(h->multi, e) == CURLM_OK);
 }
 
+/* CURLE_TOO_LARGE, which libcurl has from 8.6 on. */
+enum { HEADER_TOO_LARGE = 100 };
+
 /* What came of a transfer. */
 static void
 settle(struct http *h, struct http_req *r, CURLcode code)
@@ -311,8 +314,11 @@ settle(struct http *h, struct http_req *r, CURLcode code)
 	} else if (w->too_big || code == CURLE_FILESIZE_EXCEEDED) {
 		snprintf(r->why, sizeof(r->why), "the answer is larger than an answer may be");
 		r->wrong = true;
+	} else if ((int)code == HEADER_TOO_LARGE) {
+		snprintf(r->why, sizeof(r->why), "the answer's header is larger than an answer may be");
+		r->wrong = true;
 	} else if (code == CURLE_OUT_OF_MEMORY) {
-		/* What libcurl says of a line of the header that is too long, too. */
+		/* What libcurl said of a line of the header that is too long, before 8.6. */
 		snprintf(r->why, sizeof(r->why), "a line of the answer's header is too long, or memory is short");
 	} else {
 		snprintf(r->why, sizeof(r->why), "%s",

@@ -180,17 +180,20 @@ teardown_file() { load acme; lab_stop; }
 }
 
 @test "answers without an end" {
-	lies <<-'END'
+	# Before 8.6 libcurl could not tell a long line in a header from a want of memory.
+	long=1
+	curl -V | awk '{ split($2, v, "."); exit !(v[1] * 1000 + v[2] < 8006) }' && long=75
+	lies <<-END
 		1 account endless@dir | larger
 		1 account endless:length@dir | larger
 		1 account endless:chunked@dir | larger
-		75 account endless:header@dir | header
+		$long account endless:header@dir | header
 		1 order endless:chunked@new-order | larger
 		1 finish endless:chunked@cert | larger
 		1 finish endless@cert | larger
 		1 account bomb@dir | JSON
-		75 account huge-header@dir | header
-		75 order huge-header@new-order | header
+		$long account huge-header@dir | header
+		$long order huge-header@new-order | header
 		1 order many-headers@new-order | larger
 	END
 }
