@@ -72,14 +72,14 @@ endef
 define begin
 $(lock); bad=0; quiet=; \
 [ -n "$(V)" ] || [ -t 1 ] || quiet=-q; \
-for f in .due .status .exit .want .ask .dns .seen .persist .deployed; do \
+for f in .due .status .told .exit .want .ask .dns .seen .persist .deployed; do \
 	if [ -L certs/$$f ] || { [ -e certs/$$f ] && [ ! -f certs/$$f ]; }; then \
 		echo "sslm: 'certs/$$f' is not a regular file" >&2; exit 75; \
 	fi; \
 done; \
 was=; [ ! -s certs/.exit ] || read -r was <certs/.exit; : >certs/.exit; \
 [ "$$was" = 0 ] || find certs/ ! -type d -name '.*.new' -delete || bad=1; \
-export SSLM_STATUS=certs/.status; : >certs/.status
+export SSLM_STATUS=certs/.status SSLM_TOLD=certs/.told; : >certs/.status; : >certs/.told
 endef
 
 # The rules, as they are reached from a tree below certs.

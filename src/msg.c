@@ -81,16 +81,39 @@ log_file(void)
 	return getenv("SSLM_LOG");
 }
 
+/* The programs of a run read one configuration: what one of them has said of it, with a
+ * newline, the others do not say again.  SSLM_TOLD is the file where that is kept. */
+static bool
+said_before(const char *text, size_t len)
+{
+	static const char conf[] = "conf.d/";
+	const char *file = getenv("SSLM_TOLD"), *at;
+	char *told;
+	bool yes = false;
+
+	if (file == NULL || *file == '\0' || strncmp(text, conf, strlen(conf)) != 0)
+		return false;
+	told = slurp_try(file, NULL);
+	for (at = told; at != NULL && !yes; at = strchr(at, '\n')) {
+		at += at != told;
+		yes = strncmp(at, text, len) == 0;
+	}
+	free(told);
+	if (!yes)
+		append(file, text, len);
+	return yes;
+}
+
 static void PRINTF(1, 0)
 vsay(const char *fmt, va_list ap)
 {
 	const char *log = log_file();
 	int why = errno;
 	char line[STAMP_SIZE + 1 + LINE_SIZE], *text = line + STAMP_SIZE + 1;
-	size_t at, room = LINE_SIZE - 1;	/* one for the newline */
+	size_t at, name, room = LINE_SIZE - 1;	/* one for the newline */
 	int n;
 
-	at = (size_t)snprintf(text, room, "%s: ", program_invocation_short_name);
+	at = name = (size_t)snprintf(text, room, "%s: ", program_invocation_short_name);
 	n = vsnprintf(text + at, room - at, fmt, ap);
 	at = n < 0 || (size_t)n >= room - at ? room - 1 : at + (size_t)n;
 	if (at > 0 && fmt[0] != '\0' && fmt[strlen(fmt) - 1] == ':') {
@@ -101,6 +124,11 @@ vsay(const char *fmt, va_list ap)
 		if ((unsigned char)text[i] < ' ' || text[i] == '\177')
 			text[i] = '?';
 	text[at++] = '\n';
+	text[at] = '\0';
+	if (said_before(text + name, at - name)) {
+		errno = why;
+		return;
+	}
 	fwrite(text, 1, at, stderr);
 	if (log != NULL && *log != '\0') {
 		char when[STAMP_SIZE];

@@ -45,7 +45,7 @@ command_words(const struct site *site, const char *cmd)
 static bool
 private(const char *var)
 {
-	static const char *const name[] = {"SSLM_LOCKED=", "SSLM_STATUS=", "MAKEFLAGS=",
+	static const char *const name[] = {"SSLM_LOCKED=", "SSLM_STATUS=", "SSLM_TOLD=", "MAKEFLAGS=",
 	    "MAKELEVEL=", "MFLAGS="};
 
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)

@@ -416,7 +416,7 @@ struct ran {
  * later.  Its stdin is /dev/null, stdout and stderr are ours, all else is closed:
  * what it leaves running does not hold the lock of this run.  Its umask is 022, its
  * signals are what they were before start(), its environment is ours without
- * SSLM_LOCKED, SSLM_STATUS, MAKEFLAGS, MAKELEVEL and MFLAGS.  A signal that is to
+ * SSLM_LOCKED, SSLM_STATUS, SSLM_TOLD, MAKEFLAGS, MAKELEVEL and MFLAGS.  A signal that is to
  * end us is passed on, and ends us when the program is gone.
  */
 struct ran run(const char *const argv[], int seconds);

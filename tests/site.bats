@@ -484,3 +484,21 @@ to_roll() {
 	life() { echo $((($(dates "$1" | tail -1) - $(dates "$1" | head -1)) / 86400)); }
 	[ "$(life $root/curr/cert.pem) $(life certs/example.com/web-self/curr/cert.pem)" = "3650 1825" ]
 }
+
+@test "a run tells each fault of the configuration once, and the next run again" {
+	ready_site
+	sed -i '1i nmae = "x"' conf.d/example.com/web-ec
+	sed -i 's/^\[globals\]/&\n    prod_cert_dri = "x"/' conf.d/ssl-mgr.conf
+	for _ in 1 2; do
+		m renew FORCE=1 SERVICES=example.com 2>&1 | grep -v '^make' >said
+		cut -d' ' -f2- said | grep '^conf.d/' | sort >faults
+		[ "$(wc -l <faults)" = 2 ]
+		grep -q "^conf.d/example.com/web-ec:1: unknown key 'nmae'" faults
+		grep -q "^conf.d/ssl-mgr.conf:[0-9]*: unknown key 'prod_cert_dri'" faults
+	done
+	# What ends a program is no less a failure for that.
+	sed -i '1i = 3' conf.d/ssl-mgr.conf
+	run -2 --separate-stderr m renew
+	[ "$(grep -c '^sslm-.*: conf.d/' <<<"$stderr")" = 1 ]
+	[ "$(cat certs/.exit)" = 2 ]
+}

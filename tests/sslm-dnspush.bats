@@ -175,13 +175,13 @@ until_file() {
 @test "a command has no stdin, no descriptors, no words of make's; umask 022" {
 	conf "restart_cmd = 'cmds/one'"
 	script one 'readlink /proc/$$/fd/0 >log; ls /proc/self/fd | xargs >>log; umask >>log' \
-	    'env | grep -cE "^(SSLM_LOCKED|SSLM_STATUS|MAKEFLAGS|MFLAGS|MAKELEVEL)=" >>log' \
+	    'env | grep -cE "^(SSLM_LOCKED|SSLM_STATUS|SSLM_TOLD|MAKEFLAGS|MFLAGS|MAKELEVEL)=" >>log' \
 	    'echo "$KEEP" >>log; grep ^SigIgn: /proc/self/status >>log; grep ^SigBlk: /proc/self/status >>log' \
 	    'ps -o pgid= $$ | tr -d " " >>log; echo $$ >>log'
 	exec 9>>certs/.lock
 	echo input | (
 		umask 077
-		export SSLM_LOCKED=1 SSLM_STATUS=$PWD/st MAKEFLAGS=n MFLAGS=-n MAKELEVEL=1 KEEP=yes
+		export SSLM_LOCKED=1 SSLM_STATUS=$PWD/st SSLM_TOLD=$PWD/told MAKEFLAGS=n MFLAGS=-n MAKELEVEL=1 KEEP=yes
 		exec 7<"$BATS_TEST_FILENAME"
 		sslm-dnspush -q example.com
 	)
