@@ -73,7 +73,8 @@ bool prod_whole(struct deploy *d, size_t i);
 
 /* The paths below production of all that belongs to generation gen of a service, or
  * beside the services of a group: directories and files to list, links to links, what
- * has to go too. */
+ * has to go too.  A path with a slash at its end is that of a directory in which
+ * nothing else is to be; what is in it is in both lists, for it has to stay. */
 void prod_set_paths(const struct prod *p, const char *gen, struct words *list);
 void prod_group_paths(const struct deploy *d, const struct prod_group *g, struct words *list,
     struct words *links);
@@ -82,7 +83,8 @@ void prod_group_paths(const struct deploy *d, const struct prod_group *g, struct
 
 /* From paths below production to rules for rsync: these are brought or, where they are
  * not here, removed there, with what is within if that is said; what is above them stays,
- * and all else if "- *" comes behind. */
+ * and all else if "- *" comes behind.  Of a path with a slash at its end all else that is
+ * within is removed. */
 void copy_rules(struct words *paths, bool within);
 
 /* ---- deploy_copy.c: to other machines ------------------------------------------ */

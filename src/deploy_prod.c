@@ -105,7 +105,8 @@ plain(const struct dirent *e)
 	return e->d_name[0] != '.' && e->d_name[n] == '\0';
 }
 
-/* The entries of a group's dh: for each one its name, and what it holds or leads to. */
+/* The files and links of a group's dh: for each one its name, and what it holds or leads
+ * to. */
 static void
 add_dh(EVP_MD_CTX *md, const char *dir)
 {
@@ -117,10 +118,11 @@ add_dh(EVP_MD_CTX *md, const char *dir)
 
 	for (int i = 0; i < n; i++) {
 		path = xasprintf("%s/%s", dir, e[i]->d_name);
-		add(md, e[i]->d_name, strlen(e[i]->d_name) + 1);
 		if ((to = link_target(path, target, sizeof(target))) != NULL) {
+			add(md, e[i]->d_name, strlen(e[i]->d_name) + 1);
 			add(md, to, strlen(to) + 1);
 		} else if ((buf = slurp_try(path, &len)) != NULL) {
+			add(md, e[i]->d_name, strlen(e[i]->d_name) + 1);
 			add(md, buf, len);
 			free(buf);
 		}
@@ -271,26 +273,47 @@ prod_set_paths(const struct prod *p, const char *gen, struct words *list)
 		words_add(list, xasprintf("%s/db/%s/%s", p->name, gen, more[i]));
 }
 
+/* The files and links in a directory; what else is there is not for servers. */
+static void
+dir_paths(const char *dir, const char *name, struct words *list, struct words *links)
+{
+	char target[300], *path;
+	struct dirent **e;
+	int n = scandir(dir, &e, plain, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		path = xasprintf("%s/%s", dir, e[i]->d_name);
+		if (list != links && regular(path))
+			words_add(list, xasprintf("%s/%s", name, e[i]->d_name));
+		if (regular(path) || link_target(path, target, sizeof(target)) != NULL)
+			words_add(links, xasprintf("%s/%s", name, e[i]->d_name));
+		free(path);
+		free(e[i]);
+	}
+	if (n >= 0)
+		free(e);
+}
+
 void
 prod_group_paths(const struct deploy *d, const struct prod_group *g, struct words *list,
     struct words *links)
 {
 	char *tlsa = xasprintf("%s/tlsa.%s", g->name, g->name), *dh = xasprintf("%s/dh", g->name);
 	char *dir = xasprintf("%s/%s", d->prod, dh), *path = xasprintf("%s/%s", d->prod, tlsa);
-	struct dirent **e;
-	int n = scandir(dir, &e, plain, alphasort);
+	struct words none = {NULL, 0};
+	struct stat st;
 
 	words_add(regular(path) ? list : links, tlsa);
-	if (n > 0)
+	if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode)) {
 		words_add(list, xstrdup(dh));
-	for (int i = 0; i < n; i++) {
-		free(path);
-		path = xasprintf("%s/%s", dir, e[i]->d_name);
-		words_add(regular(path) ? list : links, xasprintf("%s/%s", dh, e[i]->d_name));
-		free(e[i]);
+		words_add(links, xasprintf("%s/", dh));
+		dir_paths(dir, dh, list, links);
+	} else if (list != links && stat(dir, &st) == 0 && S_ISDIR(st.st_mode)) {
+		/* Through a link: the files come, what has gone stays there. */
+		words_add(list, xstrdup(dh));
+		dir_paths(dir, dh, list, &none);
 	}
-	if (n >= 0)
-		free(e);
+	words_free(&none);
 	free(path);
 	free(dir);
 	free(dh);

@@ -29,10 +29,14 @@ copy_rules(struct words *paths, bool within)
 
 	for (size_t i = 0; i < paths->n; i++) {
 		char *path = literal(paths->w[i]);
+		bool whole = path[strlen(path) - 1] == '/';
 
-		words_add(&out, xasprintf("+ /%s", path));
+		if (whole)
+			words_add(&out, xasprintf("R /%s**", path));
+		else
+			words_add(&out, xasprintf("+ /%s", path));
 		/* What was a directory, as ssl-mgr made it, goes with all that is in it. */
-		if (within)
+		if (within && !whole)
 			words_add(&out, xasprintf("+ /%s/***", path));
 		for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
 			*slash = '\0';

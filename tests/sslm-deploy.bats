@@ -424,6 +424,49 @@ mail_site() {
 	done
 }
 
+@test "of dh: files and links, no directory; what has gone here goes there, nothing else does" {
+	far_near mail
+	mail_site
+	prod $mail $G1
+	here=p/prod/example.com/dh there=far/mail/prod/example.com/dh
+	mkdir -p $here/sub
+	echo key | tee $here/sub/x.pem >$here/.hidden
+	echo 1 | tee $here/one.pem >$here/two.pem
+	ln -s one.pem $here/dhparam.pem
+	ln -s nowhere $here/dangling
+	mkfifo $here/fifo
+	chmod 640 $here/one.pem
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tcopied\nmail\tsmtp reloaded' ]
+	[ "$(ls -A $there | xargs)" = 'dangling dhparam.pem one.pem two.pem' ]
+	[ "$(stat -c %a $there/one.pem)" = 640 ]
+	run -0 sslm-deploy -c
+	[ -z "$output" ]
+	echo 2 >$here/sub/x.pem
+	run -0 sslm-deploy
+	[ -z "$output" ]
+	mkdir $there/sub
+	touch $there/old.pem $there/sub/old.pem far/mail/prod/example.com/other
+	run -1 sslm-deploy -c
+	[ "$(cut -f2- <<<"$output" | sort)" = "$(printf "$PWD/p/prod/example.com/dh/%s\tshould not be there\tmake deploy FORCE=1\n" old.pem sub sub/old.pem)" ]
+	rm $here/two.pem
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tcopied' ]
+	[ "$(ls -A $there | xargs)" = 'dangling dhparam.pem one.pem' ]
+	[ -e far/mail/prod/example.com/other ]
+	rm -r $here
+	sslm-deploy -q
+	[ -e $there/one.pem ]
+	# One that is a link: its files.
+	mkdir shared
+	echo 3 >shared/three.pem
+	ln -s "$PWD/shared" $here
+	sslm-deploy -q
+	cmp shared/three.pem $there/three.pem
+	run -0 sslm-deploy -c
+	[ -z "$output" ]
+}
+
 @test "services by name: those alone, and the others are as they were" {
 	far_start mail
 	deploy_site '[smtp]' 'servers = "mail"' "restart_cmd = '$reload smtp'"
