@@ -120,6 +120,22 @@ replace_dir(const char *prod, const char *target, const char *path)
 	return ret;
 }
 
+/* What a run that was killed in there has left: the link is in place, and what was there
+ * before it has not gone. */
+static int
+drop_replaced(const char *path)
+{
+	char *old = xasprintf("%s.old", path);
+	struct stat st, link;
+	int ret = 0;
+
+	if (lstat(old, &st) == 0 && S_ISDIR(st.st_mode) && lstat(path, &link) == 0 &&
+	    S_ISLNK(link.st_mode))
+		ret = remove_set(old);
+	free(old);
+	return ret;
+}
+
 static int
 put_link(const char *prod, const char *target, const char *path)
 {
@@ -210,6 +226,8 @@ install_link(const struct place *p, const struct service_id *id, const char *lin
 	} else if (!is_curr) {
 		ret = drop_link(path, to);
 	}
+	if (drop_replaced(path) == -1)
+		ret = -1;
 	free(target);
 	free(bundle);
 	free(path);

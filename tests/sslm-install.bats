@@ -125,6 +125,31 @@ setup() {
 	[ ! -e $p/curr.old ]
 }
 
+@test "killed while a real directory gives way: what is left of it goes with the next run" {
+	traceable
+	points=0
+	for call in renameat2 symlink unlinkat rmdir rename; do
+		for n in $(seq 1 3 20); do
+			rm -rf prod-certs
+			mkdir -p $p
+			cp -rL $d/curr $p/curr
+			cp -rL $d/curr $p/next
+			status=0
+			strace -qq -o trace -e inject=$call:signal=KILL:when="$n" "$(command -v sslm-install)" -q \
+			    >words 2>&1 || status=$?
+			[ $status != 0 ] || break
+			[ $status = 137 ]
+			points=$((points + 1))
+			openssl x509 -in $p/curr/cert.pem -noout
+			sslm-install -q
+			cmp $d/curr/bundle.pem $p/curr/bundle.pem
+			[ "$(ls -A $p | xargs)" = "curr db" ]
+			run -0 sslm-install -n
+		done
+	done
+	[ $points -ge 6 ]
+}
+
 @test "what a killed run left is cleaned up by the next that changes something" {
 	mkdir -p $p/db/.20200101T000000Z.new
 	echo key >$p/db/.20200101T000000Z.new/privkey.pem
