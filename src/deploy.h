@@ -87,6 +87,30 @@ void prod_group_paths(const struct deploy *d, const struct prod_group *g, struct
  * within is removed. */
 void copy_rules(struct words *paths, bool within);
 
+/* ---- deploy_group.c: prod_group on other machines ------------------------------------ */
+
+/* Can files there be given to prod_group, if there is one?  EX_YES; EX_PERM or EX_TEMP
+ * after a complaint, which is noted. */
+int group_there(struct deploy *d, const char *host);
+
+/* What rsync has to be told for that, besides -g; NULL if there is none.  The caller
+ * frees. */
+char *group_map(const struct deploy *d);
+
+/* ---- deploy_rsync.c: one call of rsync ------------------------------------------------ */
+
+/* The list of paths, or of rules.  Named like a spool file: what a killed run leaves of
+ * it goes with the others. */
+#define COPY_LIST "certs/.deploy.new"
+
+/* One pass over what is listed; false after a complaint.  An empty list is done.  With
+ * sync, what is written there is synced, by an rsync that knows how. */
+bool copy_pass(struct deploy *d, const char *host, struct words *list, const char *what,
+    const char *const option[], bool sync);
+
+/* The exit status that a failed rsync means. */
+int rsync_status(struct ran r);
+
 /* ---- deploy_copy.c: to other machines ------------------------------------------ */
 
 /* Is something to be copied there?  To say it: print each thing. */
@@ -113,9 +137,6 @@ bool copy_group_wanted(const struct deploy *d, const char *host, size_t g);
 /* Print each difference between production and its copy on that host, as rsync sees
  * them when it has to copy nothing.  Changes nothing, neither here nor there. */
 void check_host(struct deploy *d, const char *host);
-
-/* The exit status that a failed rsync means. */
-int rsync_status(struct ran r);
 
 /* ---- deploy_restart.c: servers are told ---------------------------------------- */
 

@@ -123,7 +123,7 @@ meaning(const char *code)
 		return "leads elsewhere";
 	if (code[2] != '.' || code[3] != '.')
 		return "has another content";
-	return "has another mode";
+	return code[7] == 'g' ? "has another group" : "has another mode";
 }
 
 static bool
@@ -141,7 +141,8 @@ print_differences(struct deploy *d, const char *host, char *text)
 	size_t n;
 
 	while ((line = strsep(&text, "\n")) != NULL) {
-		if (!is_code(line))
+		/* Nobody asks who owns a link. */
+		if (!is_code(line) || (line[1] == 'L' && line[2] == '.'))
 			continue;
 		path = line + CODE + 1;
 		n = strlen(path);
@@ -164,11 +165,21 @@ static struct ran
 ask_rsync(const struct deploy *d, const char *host, int in, int out)
 {
 	char *tree = xasprintf("%s/", d->prod), *to = host_path(host, tree);
-	const char *argv[] = {"rsync", "-s", "-n", "-clp", "--timeout=30", "-e", HOST_SSH,
+	char *map = group_map(d);
+	const char *argv[20] = {"rsync", "-s", "-n", "-clp", "--timeout=30", "-e", HOST_SSH,
 	    "--mkpath", "--force", "-r", "--delete", "--filter=. -", "--filter=- *",
-	    "--out-format=%i %n", tree, to, NULL};
-	struct ran r = run_with(argv, d->seconds, in, out);
+	    "--out-format=%i %n"};
+	size_t n = 14;
+	struct ran r;
 
+	if (map != NULL) {
+		argv[n++] = "-g";
+		argv[n++] = map;
+	}
+	argv[n++] = tree;
+	argv[n] = to;
+	r = run_with(argv, d->seconds, in, out);
+	free(map);
 	free(to);
 	free(tree);
 	return r;
@@ -182,12 +193,13 @@ check_host(struct deploy *d, const char *host)
 	char *text, *said;
 	int in, out = nameless("", 0);
 	struct ran r = {RAN_EXIT, 0};
+	int group = list.n > 0 ? group_there(d, host) : EX_YES;
 
 	copy_rules(&list, false);
 	words_sort(&list);
 	text = words_join(&list, "\n", &len);
 	in = nameless(text, len);
-	if (list.n > 0)
+	if (list.n > 0 && group != EX_TEMP)
 		r = ask_rsync(d, host, in, out);
 	if (!ran_well(r)) {
 		said = ran_text(r);
@@ -195,7 +207,7 @@ check_host(struct deploy *d, const char *host)
 		free(said);
 		deploy_failed(d, rsync_status(r));
 	}
-	if (!host_unreached(r)) {
+	if (!host_unreached(r) && group != EX_TEMP) {
 		said = content(out);
 		print_differences(d, host, said);
 		free(said);

@@ -1,8 +1,7 @@
 /*
- * deploy_copy.c: sets to other machines, by rsync over ssh.  It is given a list of paths,
- * and hands them on by its protocol: nothing has to be quoted for a shell.  A set arrives
- * whole before a link is switched to it, by one rename, and goes only when no link leads
- * to it any more; so it takes up to three calls, each for all services together.
+ * deploy_copy.c: sets to other machines, by rsync over ssh.  A set arrives whole before a
+ * link is switched to it, by one rename, and goes only when no link leads to it any more;
+ * so it takes up to three calls, each for all services together.
  */
 #include "deploy.h"
 
@@ -11,11 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Named like a spool file: what a killed run leaves of it goes with the others. */
-#define LIST "certs/.deploy.new"
-
-static const char from[] = "--files-from=" LIST;
-static const char rules[] = "--filter=. " LIST;
+static const char from[] = "--files-from=" COPY_LIST;
+static const char rules[] = "--filter=. " COPY_LIST;
 
 bool
 copy_serves(const struct deploy *d, const char *host, size_t i)
@@ -147,94 +143,22 @@ copy_wanted(struct deploy *d, const char *host, bool print)
 	return yes;
 }
 
-/* ---- rsync ------------------------------------------------------------------ */
-
-static int
-write_list(struct words *list)
-{
-	size_t len;
-	char *text;
-	int ret;
-
-	words_sort(list);
-	text = words_join(list, "\n", &len);
-	ret = out_file(LIST, 0600, text, len) == -1 ? -1 : 0;
-	free(text);
-	return ret;
-}
-
-static struct ran
-rsync(const struct deploy *d, const char *to, const char *const option[], const char *first)
-{
-	char *tree = xasprintf("%s/", d->prod);
-	const char *argv[20] = {"rsync", "-s", "--timeout=30", "-e", HOST_SSH};
-	size_t n = 5;
-	struct ran r;
-
-	if (first != NULL)
-		argv[n++] = first;
-	while (*option != NULL)
-		argv[n++] = *option++;
-	argv[n++] = tree;
-	argv[n] = to;
-	r = run(argv, d->seconds);
-	free(tree);
-	return r;
-}
-
-/* rsync 3.2.3 does not know it; at the other end that is an error of the stream. */
-static bool
-may_not_know(struct ran r)
-{
-	return r.how == RAN_EXIT && (r.code == 1 || r.code == 12);
-}
-
-/* Full disks and lost connections may be better next time. */
-int
-rsync_status(struct ran r)
-{
-	return host_unreached(r) || (r.how == RAN_EXIT && r.code == 11) ? EX_TEMP : EX_PERM;
-}
-
-/* One pass over what is listed; false after a complaint.  An empty list is done. */
-static bool
-pass(struct deploy *d, const char *host, struct words *list, const char *what,
-    const char *const option[], bool sync)
-{
-	char *dir, *to, *text;
-	struct ran r;
-
-	if (list->n == 0)
-		return true;
-	if (write_list(list) == -1) {
-		deploy_failed(d, EX_TEMP);
-		return false;
-	}
-	dir = xasprintf("%s/", d->prod);
-	to = host_path(host, dir);
-	r = rsync(d, to, option, sync ? "--fsync" : NULL);
-	if (sync && may_not_know(r))
-		r = rsync(d, to, option, NULL);
-	if (!ran_well(r)) {
-		text = ran_text(r);
-		complain("'%s': %s: rsync: %s", host, what, text);
-		free(text);
-		deploy_failed(d, rsync_status(r));
-	}
-	if (unlink(LIST) == -1 && errno != ENOENT)
-		complain("cannot remove '%s':", LIST);
-	free(to);
-	free(dir);
-	return ran_well(r);
-}
-
 /* ---- the three passes --------------------------------------------------------- */
 
 static bool
 send_sets(struct deploy *d, const char *host, const struct load *l)
 {
 	struct words files = {NULL, 0}, links = {NULL, 0};
+	char *map = group_map(d);
+	const char *option[8] = {from, map != NULL ? "-ptOg" : "-ptO", "--mkpath",
+	    "--ignore-missing-args"};
+	size_t n = 4;
 	bool ok;
+
+	if (map != NULL)
+		option[n++] = map;
+	if (d->force)
+		option[n++] = "--checksum";
 
 	for (size_t i = 0; i < d->site.n; i++) {
 		const struct prod *p = &d->service[i];
@@ -257,10 +181,10 @@ send_sets(struct deploy *d, const char *host, const struct load *l)
 			prod_group_paths(d, &d->group[g], &files, &links);
 		}
 	copy_rules(&links, true);
-	ok = pass(d, host, &files, "copy of sets", (const char *[]){from, "-ptO", "--mkpath",
-	    "--ignore-missing-args", d->force ? "--checksum" : NULL, NULL}, true) &&
-	    pass(d, host, &links, "switch of links", (const char *[]){rules, "--filter=- *",
-	    "-rl", "--force", "--delete-after", NULL}, false);
+	ok = copy_pass(d, host, &files, "copy of sets", option, true) &&
+	    copy_pass(d, host, &links, "switch of links", (const char *[]){rules,
+	    "--filter=- *", "-rl", "--force", "--delete-after", NULL}, false);
+	free(map);
 	words_free(&links);
 	words_free(&files);
 	return ok;
@@ -305,8 +229,8 @@ remove_old(struct deploy *d, const char *host)
 			words_add(&dirs, xasprintf("%s/db/", copy));
 		free(copy);
 	}
-	ok = pass(d, host, &dirs, "removal of old sets", (const char *[]){from, "-r", "--existing",
-	    "--ignore-existing", "--delete", NULL}, false);
+	ok = copy_pass(d, host, &dirs, "removal of old sets", (const char *[]){from, "-r",
+	    "--existing", "--ignore-existing", "--delete", NULL}, false);
 	words_free(&dirs);
 	free(key);
 	return ok;
@@ -349,7 +273,7 @@ copy_host(struct deploy *d, const char *host)
 			deployed_add(&d->state, "old", host);
 		if (post_cmds(d, host))
 			deployed_add(&d->state, "post", host);
-		if (!deploy_save(d) || !send_sets(d, host, &l)) {
+		if (!deploy_save(d) || group_there(d, host) != EX_YES || !send_sets(d, host, &l)) {
 			words_add(&d->failed, xstrdup(host));
 			goto out;
 		}

@@ -146,6 +146,9 @@ read_group(const struct deploy *d, struct prod_group *g)
 		add(md, text, len);
 	add(md, "", 1);
 	add_dh(md, dh);
+	/* Another group is to be given these, and each host is asked for it. */
+	if (d->site.prod_group != NULL)
+		add(md, d->site.prod_group, strlen(d->site.prod_group));
 	g->hash = hex(md);
 	g->tlsa = text != NULL ? records(text) : xstrdup("-");
 	free(text);

@@ -18,13 +18,23 @@ differs(const char *path, const char *what)
 	return EX_NO;
 }
 
+/* The rights of a directory, if it is there. */
+static int
+check_dir(const struct place *p, const char *path)
+{
+	const char *what = dir_fault(p, path);
+
+	return what != NULL ? differs(path, what) : EX_YES;
+}
+
 /* The files of the set that a link of the site leads to, and those of production. */
 static int
-check_set(const struct service_id *id, const char *source, const char *path)
+check_set(const struct place *p, const struct service_id *id, const char *source,
+    const char *path)
 {
 	bool is_ca = strcmp(id->group, "ca") == 0;
 	const char *what, *file;
-	int ret = EX_YES;
+	int ret = check_dir(p, path);
 	char *at;
 
 	for (size_t i = 0; i < SET_N || set_more[i - SET_N] != NULL; i++) {
@@ -37,7 +47,7 @@ check_set(const struct service_id *id, const char *source, const char *path)
 				printf("localhost\t%s\tis the private key of a CA\tremove it by hand\n", at);
 				ret = EX_NO;
 			}
-		} else if ((what = file_differs(source, path, file, BY_CONTENT)) != NULL) {
+		} else if ((what = file_differs(p, source, path, file)) != NULL) {
 			ret = differs(at, what);
 		}
 		free(at);
@@ -72,10 +82,10 @@ check_link(const char *gen, const char *path)
 
 /* curr or next. */
 static int
-check(const char *prod, const struct service_id *id, const char *link)
+check(const struct place *p, const struct service_id *id, const char *link)
 {
 	char *from = service_dir(id), *source = xasprintf("%s/%s", from, link), gen[300];
-	char *path = xasprintf("%s/%s/%s/%s", prod, id->group, id->service, link);
+	char *path = xasprintf("%s/%s/%s/%s", p->prod, id->group, id->service, link);
 	char *bundle = xasprintf("%s/%s", source, set_name[SET_BUNDLE]);
 	bool is_curr = strcmp(link, "curr") == 0;
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
@@ -91,7 +101,7 @@ check(const char *prod, const struct service_id *id, const char *link)
 	} else if (there && access(bundle, F_OK) == 0) {
 		ret = check_link(path_base(gen), path);
 		if (ret == EX_YES)
-			ret = check_set(id, source, path);
+			ret = check_set(p, id, source, path);
 	} else if (is_curr && there) {
 		complain("'%s' is not complete", source);
 		ret = EX_TEMP;
@@ -106,11 +116,19 @@ check(const char *prod, const struct service_id *id, const char *link)
 }
 
 int
-check_service(const char *prod, const struct service_id *id)
+check_service(const struct place *p, const struct service_id *id)
 {
-	int curr = check(prod, id, "curr"), next = check(prod, id, "next");
+	char *dir = xasprintf("%s/%s/%s", p->prod, id->group, id->service);
+	char *db = xasprintf("%s/db", dir);
+	bool no = check_dir(p, dir) == EX_NO;
+	int curr, next;
 
-	return curr == EX_NO || next == EX_NO ? EX_NO : curr != EX_YES ? curr : next;
+	no = check_dir(p, db) == EX_NO || no;
+	curr = check(p, id, "curr");
+	next = check(p, id, "next");
+	free(db);
+	free(dir);
+	return no || curr == EX_NO || next == EX_NO ? EX_NO : curr != EX_YES ? curr : next;
 }
 
 /* The records in a file, sorted, without comments; "" if there is none. */
@@ -136,18 +154,29 @@ records(const char *path)
 }
 
 int
-check_group(const char *prod, const char *group)
+check_group(const struct place *p, const char *group)
 {
 	char *in = xasprintf("certs/%s/tlsa.%s", group, group);
-	char *out = xasprintf("%s/%s/tlsa.%s", prod, group, group);
+	char *dir = xasprintf("%s/%s", p->prod, group), *dh = xasprintf("%s/dh", dir);
+	char *out = xasprintf("%s/tlsa.%s", dir, group);
 	char *want = records(in), *have = records(out);
-	int ret = EX_YES;
+	int ret = check_dir(p, dir);
 
+	if (check_dir(p, dh) == EX_NO)
+		ret = EX_NO;
 	if (strcmp(want, have) != 0)
 		ret = differs(out, access(out, F_OK) == -1 ? "is not there" : "has other records");
 	free(have);
 	free(want);
 	free(out);
+	free(dh);
+	free(dir);
 	free(in);
 	return ret;
+}
+
+int
+check_prod(const struct place *p)
+{
+	return check_dir(p, p->prod);
 }

@@ -43,7 +43,7 @@ content_differs(const char *in, const char *out)
 }
 
 const char *
-file_differs(const char *source, const char *path, const char *file, enum compare how)
+file_differs(const struct place *p, const char *source, const char *path, const char *file)
 {
 	char *in = xasprintf("%s/%s", source, file), *out = xasprintf("%s/%s", path, file);
 	const char *fault = NULL;
@@ -56,9 +56,9 @@ file_differs(const char *source, const char *path, const char *file, enum compar
 		fault = "is no file";
 	else if (in_there && a.st_size != b.st_size)
 		fault = "has another content";
-	else if (in_there && how == BY_CONTENT && file_private(file) && (b.st_mode & 077) != 0)
-		fault = "is not its owner's alone";
-	else if (in_there && how == BY_CONTENT)
+	else if (in_there && p->how == BY_CONTENT && file_private(file))
+		fault = key_fault(p, &b);
+	if (fault == NULL && in_there && p->how == BY_CONTENT)
 		fault = content_differs(in, out);
 	free(in);
 	free(out);
@@ -66,12 +66,12 @@ file_differs(const char *source, const char *path, const char *file, enum compar
 }
 
 bool
-set_same(const char *source, const char *path, bool is_ca, enum compare how)
+set_same(const struct place *p, const char *source, const char *path, bool is_ca)
 {
 	bool yes = true;
 
 	for (size_t i = 0; yes && i < SET_N; i++)
 		yes = (is_ca && file_private(set_name[i])) ||
-		    file_differs(source, path, set_name[i], how) == NULL;
+		    file_differs(p, source, path, set_name[i]) == NULL;
 	return yes;
 }

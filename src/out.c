@@ -241,19 +241,34 @@ out_rename(const char *from, const char *to)
 
 /* ---- files and links -------------------------------------------------------- */
 
+bool
+out_give(int fd, gid_t gid)
+{
+	struct stat st;
+
+	if (fchown(fd, (uid_t)-1, gid) == -1 || fstat(fd, &st) == -1)
+		return false;
+	/* There are file systems that do not mean it. */
+	errno = EPERM;
+	return st.st_gid == gid;
+}
+
 /* Spool the bytes: the descriptor, which holds the lock on the name until it is
  * closed, or -1 with errno and what failed in *verb. */
 static int
-spool(const char *name, mode_t mode, const void *buf, size_t len, const char **verb)
+spool(const char *name, mode_t mode, gid_t gid, const void *buf, size_t len,
+    const char **verb)
 {
 	int fd = claim(name), why;
+	bool given;
 
 	*verb = "create";
 	if (fd == -1)
 		return -1;
-	if (!write_all(fd, buf, len) || fchmod(fd, mode) == -1 ||
+	given = gid == NO_GROUP || out_give(fd, gid);
+	if (!given || !write_all(fd, buf, len) || fchmod(fd, mode) == -1 ||
 	    (!defer.on && fsync(fd) == -1)) {
-		*verb = "write";
+		*verb = given ? "write" : "set the group of";
 		why = errno;
 		unlink(name);
 		close(fd);
@@ -265,6 +280,12 @@ spool(const char *name, mode_t mode, const void *buf, size_t len, const char **v
 
 int
 out_file(const char *path, mode_t mode, const void *buf, size_t len)
+{
+	return out_file_group(path, mode, NO_GROUP, buf, len);
+}
+
+int
+out_file_group(const char *path, mode_t mode, gid_t gid, const void *buf, size_t len)
 {
 	char *name, *dir;
 	const char *verb;
@@ -278,7 +299,7 @@ out_file(const char *path, mode_t mode, const void *buf, size_t len)
 	/* A rename would take /dev/full or /dev/stdout away from everybody. */
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		complain("cannot replace '%s': not a regular file", path);
-	} else if ((fd = spool(name, mode, buf, len, &verb)) == -1) {
+	} else if ((fd = spool(name, mode, gid, buf, len, &verb)) == -1) {
 		complain("cannot %s '%s':", verb, path);
 	} else if (defer.on) {
 		put_off(name, path);
@@ -318,7 +339,7 @@ out_new(const char *path, mode_t mode, const void *buf, size_t len)
 
 	/* Never put off: only the rename tells whether something is there. */
 	defer.on = false;
-	if ((fd = spool(name, mode, buf, len, &verb)) == -1) {
+	if ((fd = spool(name, mode, NO_GROUP, buf, len, &verb)) == -1) {
 		complain("cannot %s '%s':", verb, path);
 	} else {
 		if (rename_new(name, path) == -1) {

@@ -21,6 +21,7 @@ struct file {
 	{"preferred_acme_profile", WANT_DEAD, 0, 0, 0},                              \
 	GLOBAL(sslm_auth_hook, WANT_STRING, 0, 0),                                   \
 	GLOBAL(prod_cert_dir, WANT_STRING, 0, 0),                                    \
+	GLOBAL(prod_group, WANT_STRING, 0, 0),                                       \
 	GLOBAL(logdir, WANT_STRING, 0, 0),                                           \
 	GLOBAL(dane_probe, WANT_BOOL, 0, 0),                                         \
 	GLOBAL(clean_keep, WANT_INT, -1000000, 1000000),                             \
@@ -162,6 +163,20 @@ take_primaries(struct site *site, const struct toml *primaries)
 	return ok;
 }
 
+/* Who may read production; "" is nobody, as it is without. */
+static bool
+prod_group_ok(struct file *f)
+{
+	const struct toml *v = toml_get(f->globals, "prod_group");
+
+	if (f->site.prod_group == NULL || f->site.prod_group[0] == '\0')
+		f->site.prod_group = NULL;
+	else if (!group_safe(f->site.prod_group))
+		return conf_fault(SITE_CONF, v != NULL ? v : toml_get(f->site.root, "prod_group"),
+		    "'prod_group' is not the name of a group");
+	return true;
+}
+
 /* The whole file but for its groups; false after an error. */
 static bool
 take_file(struct file *f)
@@ -197,6 +212,7 @@ take_file(struct file *f)
 		complain("%s: 'prod_cert_dir' is empty", SITE_CONF);
 		ok = false;
 	}
+	ok = prod_group_ok(f) && ok;
 	if (f->site.clean_keep < 1) {
 		complain("%s: 'clean_keep' is less than 1; 1 is used", SITE_CONF);
 		f->site.clean_keep = 1;

@@ -166,6 +166,7 @@ struct site {
 	struct toml *root;	/* all strings below are its */
 	char *test_prod_dir;	/* but for this one, in the test tree */
 	const char *prod_cert_dir, *logdir, *sslm_auth_hook;
+	const char *prod_group;	/* that may read production, or NULL */
 	long clean_keep, min_roll_mins, dns_check_delay;
 	bool dane_probe;	/* old TLSA records go when servers are seen to do without */
 	const struct toml *dns_xtra_ns, *post_copy_cmd;
@@ -202,6 +203,15 @@ char *site_path(const struct site *site, const char *path);
 
 /* The section of that name, or NULL. */
 const struct server *site_server(const struct site *site, const char *section);
+
+/* ---- group.c: who may read production ---------------------------------------- */
+
+/* Can it be the name of a group?  Not a number, and nothing in it means anything to a
+ * shell or to rsync. */
+bool group_safe(const char *name);
+
+/* The number of a group; false after a complaint, with EX_USE or EX_TEMP in *status. */
+bool group_find(const char *name, gid_t *gid, int *status);
 
 /* ---- update_conf.c: where updates go ----------------------------------------- */
 

@@ -93,7 +93,7 @@ static void
 print_key(const struct site *site, const char *key)
 {
 	static const char *const names[] = {"clean_keep", "dns_check_delay", "dns_xtra_ns",
-	    "logdir", "min_roll_mins", "prod_cert_dir", "sslm_auth_hook"};
+	    "logdir", "min_roll_mins", "prod_cert_dir", "prod_group", "sslm_auth_hook"};
 
 	if (strcmp(key, "clean_keep") == 0)
 		printf("%ld\n", site->clean_keep);
@@ -107,6 +107,8 @@ print_key(const struct site *site, const char *key)
 		printf("%ld\n", site->min_roll_mins);
 	else if (strcmp(key, "prod_cert_dir") == 0)
 		puts(site->prod_cert_dir);
+	else if (strcmp(key, "prod_group") == 0)
+		puts(site->prod_group != NULL ? site->prod_group : "");
 	else if (strcmp(key, "sslm_auth_hook") == 0)
 		puts(site->sslm_auth_hook);
 	else
@@ -150,6 +152,11 @@ check_all(const struct site *site)
 {
 	bool ok = check_hosts(site);
 	struct service s;
+	int status;
+	gid_t gid;
+
+	if (site->prod_group != NULL)
+		ok = group_find(site->prod_group, &gid, &status) && ok;
 
 	for (size_t i = 0; i < site->n; i++)
 		if (service_load(&s, site, &site->id[i]))

@@ -16,33 +16,13 @@ static const char usage[] =
     "usage: sslm-install [-cfnq] [-C dir] [-d prod_cert_dir] [service ...]\n"
     "       sslm-install -h | -V\n";
 
-/* Where to, and whether what is there is compared or just its name. */
-struct place {
-	const char *prod;
-	enum compare how;
-};
-
-/* A private key in production that somebody has opened to others is closed again. */
-static int
-close_file(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode) || (st.st_mode & 077) == 0)
-		return 0;
-	if (chmod(path, 0600) == -1) {
-		complain("cannot set the mode of '%s':", path);
-		return -1;
-	}
-	return 0;
-}
-
 /* One file of a set, if it is there, with the mode that it has; 0 or -1. */
 static int
-copy_file(const char *from, const char *to, const char *file, enum compare how)
+copy_file(const struct place *p, const char *from, const char *to, const char *file)
 {
 	char *in = xasprintf("%s/%s", from, file), *out = xasprintf("%s/%s", to, file), *buf;
-	mode_t mode = file_private(file) ? 0600 : 0644;
+	gid_t gid = file_private(file) ? p->gid : NO_GROUP;
+	mode_t mode = !file_private(file) ? 0644 : gid == NO_GROUP ? 0600 : 0640;
 	size_t len;
 	int ret = 0;
 
@@ -51,13 +31,28 @@ copy_file(const char *from, const char *to, const char *file, enum compare how)
 	} else if ((buf = slurp(in, &len)) == NULL) {
 		ret = -1;
 	} else {
-		ret = out_file(out, mode, buf, len) == -1 ? -1 : 0;
-		if (ret == 0 && how == BY_CONTENT && file_private(file))
-			ret = close_file(out);
+		ret = out_file_group(out, mode, gid, buf, len) == -1 ? -1 : 0;
 		wipe(buf, len);
 	}
 	free(in);
 	free(out);
+	return ret;
+}
+
+/* Who may read a set that is there: as it has to be where a link is switched to it, or
+ * all is compared. */
+static int
+open_set(const struct place *p, const char *set)
+{
+	int ret = dir_mend(p, set);
+
+	for (size_t i = 0; i < SET_N && ret == 0; i++)
+		if (file_private(set_name[i]) && (p->gid != NO_GROUP || p->how == BY_CONTENT)) {
+			char *path = xasprintf("%s/%s", set, set_name[i]);
+
+			ret = key_mend(p, path);
+			free(path);
+		}
 	return ret;
 }
 
@@ -69,24 +64,27 @@ copy_file(const char *from, const char *to, const char *file, enum compare how)
  * where it is.
  */
 static int
-copy_set(const char *from, const char *to, const char *gen, bool is_ca, enum compare how)
+copy_set(const struct place *p, const char *from, const char *to, const char *gen, bool is_ca)
 {
 	char *set = xasprintf("%s/db/%s", from, gen), *whole = xasprintf("%s/db/%s", to, gen);
 	char *half = xasprintf("%s/db/.%s.new", to, gen);
 	struct stat st;
-	bool there = lstat(whole, &st) == 0;
-	bool whole_there = there && set_same(set, whole, is_ca, how), bad = false;
+	bool there = lstat(whole, &st) == 0, bad = false;
+	bool whole_there = there && set_same(p, set, whole, is_ca);
 	const char *into = there ? whole : half;
 
 	if (!there)
-		bad = remove_set(half) == -1 || make_dir(half, 0750) == -1;
+		bad = remove_set(half) == -1 || make_dir(half, 0750) == -1 ||
+		    dir_mend(p, half) == -1;
 	else if (!whole_there)	/* a damaged set must not replace a good one */
 		bad = set_check(set, time(NULL)) != EX_YES;
+	if (there)
+		bad = open_set(p, whole) == -1 || bad;
 	for (size_t i = 0; !bad && !whole_there && i < SET_N; i++)
 		if (!is_ca || !file_private(set_name[i]))
-			bad = copy_file(set, into, set_name[i], how) == -1;
+			bad = copy_file(p, set, into, set_name[i]) == -1;
 	for (size_t i = 0; !bad && set_more[i] != NULL; i++)
-		bad = copy_file(set, into, set_more[i], how) == -1;
+		bad = copy_file(p, set, into, set_more[i]) == -1;
 	if (!there)
 		bad = bad || out_rename(half, whole) == -1;
 	free(half);
@@ -148,17 +146,17 @@ put_link(const char *prod, const char *target, const char *path)
 
 /* Is the production link, and what it leads to, what it should be? */
 static bool
-current(const char *source, const char *path, const char *target, bool is_ca,
-    enum compare how)
+current(const struct place *p, const char *source, const char *path, const char *target,
+    bool is_ca)
 {
 	char have[300];
 	bool yes = link_target(path, have, sizeof(have)) != NULL && strcmp(have, target) == 0;
 
-	if (how == BY_LINK)
+	if (p->how == BY_LINK)
 		return yes;
-	yes = yes && set_same(source, path, is_ca, how);
+	yes = yes && set_same(p, source, path, is_ca);
 	for (size_t i = 0; yes && set_more[i] != NULL; i++)
-		yes = file_differs(source, path, set_more[i], how) == NULL;
+		yes = file_differs(p, source, path, set_more[i]) == NULL;
 	return yes;
 }
 
@@ -179,20 +177,6 @@ drop_link(const char *path, const char *dir)
 	return sync_dir(dir) == -1 ? -1 : 1;
 }
 
-static int
-make_dirs(const char *prod, const struct service_id *id)
-{
-	char *group = xasprintf("%s/%s", prod, id->group);
-	char *dir = xasprintf("%s/%s", group, id->service), *db = xasprintf("%s/db", dir);
-	int bad = make_dir(prod, 0750) == -1 || make_dir(group, 0755) == -1 ||
-	    make_dir(dir, 0750) == -1 || make_dir(db, 0750) == -1;
-
-	free(db);
-	free(dir);
-	free(group);
-	return bad ? -1 : 0;
-}
-
 /* curr or next of one service; 1 if something was changed, 0, or -1.  A next
  * that is not there any more goes, a curr never does: servers use it. */
 static int
@@ -205,7 +189,8 @@ install_link(const struct place *p, const struct service_id *id, const char *lin
 	bool there = link_target(source, gen, sizeof(gen)) != NULL;
 	bool unknown = !there && errno != ENOENT && errno != EINVAL;
 	char *target = there ? xasprintf("db/%s", path_base(gen)) : NULL;
-	bool done = there && current(source, path, target, is_ca, p->how);
+	bool done = there && current(p, source, path, target, is_ca) &&
+	    dirs_current(p, id, path);
 	bool whole = there && !done && access(bundle, F_OK) == 0;
 	int ret = 0;
 
@@ -217,8 +202,8 @@ install_link(const struct place *p, const struct service_id *id, const char *lin
 	} else if (!link_or_none(source)) {
 		ret = -1;
 	} else if (whole) {
-		ret = make_dirs(p->prod, id) == -1 ||
-		    copy_set(from, to, path_base(gen), is_ca, p->how) == -1 ||
+		ret = dirs_made(p, id) == -1 ||
+		    copy_set(p, from, to, path_base(gen), is_ca) == -1 ||
 		    put_link(p->prod, target, path) == -1 ? -1 : 1;
 	} else if (!whole && is_curr && there) {
 		complain("'%s' is not complete; '%s' is left as it is", source, path);
@@ -278,16 +263,16 @@ static int
 check(const struct site *site, const struct place *p)
 {
 	struct words groups = {NULL, 0};
-	int ret = EX_YES, one;
+	int ret = check_prod(p), one;
 
 	for (size_t i = 0; i < site->n; i++) {
-		one = check_service(p->prod, &site->id[i]);
+		one = check_service(p, &site->id[i]);
 		ret = ret == EX_NO || one == EX_YES ? ret : one;
 		words_add(&groups, xstrdup(site->id[i].group));
 	}
 	words_sort(&groups);
 	for (size_t i = 0; i < groups.n; i++)
-		if (check_group(p->prod, groups.w[i]) != EX_YES)
+		if (check_group(p, groups.w[i]) != EX_YES)
 			ret = EX_NO;
 	words_free(&groups);
 	return ret;
@@ -311,7 +296,7 @@ bring(const struct site *site, const struct place *p, bool quiet)
 int
 main(int argc, char *argv[])
 {
-	struct place place = {NULL, BY_LINK};
+	struct place place = {NULL, BY_LINK, NO_GROUP};
 	const char *dir = NULL;
 	bool quiet = false, dry = false;
 	struct site site;
@@ -331,6 +316,10 @@ main(int argc, char *argv[])
 	site_load(&site, dir, argv + optind);
 	if (place.prod == NULL)
 		place.prod = site.prod_cert_dir;
+	if (dry)
+		place.how = BY_CONTENT;
+	if (site.prod_group != NULL && !group_find(site.prod_group, &place.gid, &c))
+		finish(c);
 	c = dry ? check(&site, &place) : bring(&site, &place, quiet);
 	c = site.bad ? EX_USE : c;
 	site_free(&site);

@@ -104,7 +104,14 @@ void out_done(void);
  */
 int out_file(const char *path, mode_t mode, const void *buf, size_t len);
 
-/* The same, but never replaces: -1 after a complaint if path exists. */
+/* The same; the spool file gets the group before the mode, unless that is NO_GROUP. */
+#define NO_GROUP ((gid_t)-1)
+int out_file_group(const char *path, mode_t mode, gid_t gid, const void *buf, size_t len);
+
+/* Give an open file to a group, and look whether it has it; false with errno. */
+bool out_give(int fd, gid_t gid);
+
+/* out_file(), but it never replaces: -1 after a complaint if path exists. */
 int out_new(const char *path, mode_t mode, const void *buf, size_t len);
 
 /*

@@ -28,11 +28,33 @@ far_start() {
 		    "HostName $LAB_IP" >"$LAB/ssh_rest"
 	fi
 	for name; do
-		mkdir -p "far/$name"
+		mkdir -p "far/$name" "etc/$name"
 		echo "$name" >"far/$name/name"
 		lab_try 5 far_port "$name"
 		far_config
 	done
+}
+
+# far_etc NAME FILE SED: what is other in /etc/FILE of a machine; before far_start, and
+# afterwards too.
+far_etc() {
+	mkdir -p "etc/$1"
+	[ -e "etc/$1/$2" ] || cp "/etc/$2" "etc/$1/$2"
+	sed "$3" "etc/$1/$2" >etc/new
+	cat etc/new >"etc/$1/$2"
+}
+
+# far_user NAME: on that machine ssh logs in as `copier', who owns what is there; before
+# far_start.
+far_user() {
+	far_etc "$1" passwd '$a copier:x:4243:4243::/:/bin/sh'
+	far_etc "$1" group "\$a copier:x:4243:"
+	far_etc "$1" shadow '$a copier:*:19000::::::'
+	mkdir -p "far/$1"
+	chown 4243:4243 "far/$1"
+	# His way there.
+	chmod go+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
+	touch "etc/$1/.user"
 }
 
 far_config() {
@@ -46,9 +68,11 @@ far_port() {
 	    "AuthorizedKeysFile \"$LAB/id.pub\"" 'PidFile none' 'UsePAM no' 'StrictModes no' \
 	    'PasswordAuthentication no' 'PermitRootLogin prohibit-password' >"$LAB/$1.sshd"
 	# shellcheck disable=SC2016
-	lab_serve "$1" "$port" unshare -m sh -c 'mount --bind "$1" "$2" && exec /usr/sbin/sshd -D -e -f "$3"' sh \
-	    "$PWD/far/$1" "$PWD/p" "$LAB/$1.sshd" || return
+	lab_serve "$1" "$port" unshare -m sh -c 'mount --bind "$1" "$2" && cd "$4" && for f in *; do
+	    [ ! -f "$f" ] || mount --bind "$f" "/etc/$f" || exit; done && exec /usr/sbin/sshd -D -e -f "$3"' sh \
+	    "$PWD/far/$1" "$PWD/p" "$LAB/$1.sshd" "$PWD/etc/$1" || return
 	printf 'Host %s\n\tPort %s\n' "$1" "$port" >"$LAB/ssh_host.$1"
+	[ ! -e "etc/$1/.user" ] || printf '\tUser copier\n' >>"$LAB/ssh_host.$1"
 }
 
 # far_down NAME, far_up NAME: nobody is there any more; somebody is there again.
