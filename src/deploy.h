@@ -138,6 +138,15 @@ bool copy_group_wanted(const struct deploy *d, const char *host, size_t g);
  * them when it has to copy nothing.  Changes nothing, neither here nor there. */
 void check_host(struct deploy *d, const char *host);
 
+/* ---- deploy_left.c: keys that a machine has no use for --------------------------- */
+
+/* Of what rsync lists of private keys on that host, print the services that no section
+ * there uses, and CAs. */
+void left_print(struct deploy *d, const char *host, char *list);
+
+/* A line of the state is dropped: if it is of a copy, say that this stays there. */
+void left_say(const struct deploy *d, const char *line);
+
 /* ---- deploy_restart.c: servers are told ---------------------------------------- */
 
 /* Note of every generation that servers can see from now on that they may use it. */

@@ -132,12 +132,13 @@ is_code(const char *line)
 	return strlen(line) > CODE + 1 && line[CODE] == ' ' && strchr("<>ch.*", line[0]) != NULL;
 }
 
-/* Below a directory that is not there nothing is: that is said once. */
-static void
+/* Below a directory that is not there nothing is: that is said once.  Is there a copy? */
+static bool
 print_differences(struct deploy *d, const char *host, char *text)
 {
 	const char *missing = NULL;
 	char *line, *path;
+	bool there = true;
 	size_t n;
 
 	while ((line = strsep(&text, "\n")) != NULL) {
@@ -155,10 +156,12 @@ print_differences(struct deploy *d, const char *host, char *text)
 			continue;
 		if (line[1] == 'd' && line[2] == '+')
 			missing = path;
+		there = there && (missing == NULL || *missing != '\0');
 		printf("%s\t%s%s%s\t%s\tmake deploy%s\n", host, d->prod, n > 0 ? "/" : "", path,
 		    meaning(line), wanted(d, host, path) ? "" : " FORCE=1");
 		deploy_failed(d, EX_NO);
 	}
+	return there;
 }
 
 static struct ran
@@ -185,35 +188,59 @@ ask_rsync(const struct deploy *d, const char *host, int in, int out)
 	return r;
 }
 
-void
-check_host(struct deploy *d, const char *host)
+/* The private keys there, of whatever service. */
+static struct ran
+list_keys(const struct deploy *d, const char *host, int out)
 {
-	struct words list = paths(d, host);
-	size_t len;
-	char *text, *said;
-	int in, out = nameless("", 0);
-	struct ran r = {RAN_EXIT, 0};
-	int group = list.n > 0 ? group_there(d, host) : EX_YES;
+	char *tree = xasprintf("%s/", d->prod), *from = host_path(host, tree);
+	const char *argv[] = {"rsync", "-s", "-r", "--list-only", "--timeout=30", "-e", HOST_SSH,
+	    "--filter=+ */", "--filter=+ privkey.pem", "--filter=+ bundle.pem", "--filter=- *",
+	    from, NULL};
+	struct ran r = run_with(argv, d->seconds, -1, out);
 
-	copy_rules(&list, false);
-	words_sort(&list);
-	text = words_join(&list, "\n", &len);
-	in = nameless(text, len);
-	if (list.n > 0 && group != EX_TEMP)
-		r = ask_rsync(d, host, in, out);
+	free(from);
+	free(tree);
+	return r;
+}
+
+/* What rsync has to say, at the host's first question or its second. */
+static char *
+answer(struct deploy *d, const char *host, struct ran r, int out)
+{
+	char *said;
+
 	if (!ran_well(r)) {
 		said = ran_text(r);
 		complain("'%s': comparison: rsync: %s", host, said);
 		free(said);
 		deploy_failed(d, rsync_status(r));
 	}
-	if (!host_unreached(r) && group != EX_TEMP) {
-		said = content(out);
-		print_differences(d, host, said);
-		free(said);
-	}
+	return host_unreached(r) ? NULL : content(out);
+}
+
+void
+check_host(struct deploy *d, const char *host)
+{
+	struct words list = paths(d, host);
+	size_t len;
+	char *text, *said;
+	int in, out = nameless("", 0), keys = nameless("", 0);
+	bool there = list.n > 0 && group_there(d, host) != EX_TEMP;
+
+	copy_rules(&list, false);
+	words_sort(&list);
+	text = words_join(&list, "\n", &len);
+	in = nameless(text, len);
+	said = there ? answer(d, host, ask_rsync(d, host, in, out), out) : NULL;
+	there = said != NULL && print_differences(d, host, said);
+	free(said);
+	said = there ? answer(d, host, list_keys(d, host, keys), keys) : NULL;
+	if (said != NULL)
+		left_print(d, host, said);
+	free(said);
 	close(in);
 	close(out);
+	close(keys);
 	free(text);
 	words_free(&list);
 }

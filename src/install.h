@@ -53,6 +53,9 @@ int check_group(const struct place *p, const char *group);
 /* The same of production itself. */
 int check_prod(const struct place *p);
 
+/* The same of what is there of services that are not in conf.d, in groups of the site. */
+int check_lefts(const struct place *p);
+
 /* ---- install_group.c: who may read what is in production ------------------------ */
 
 /* What is wrong with the rights to a private file, or to a directory; NULL if nothing

@@ -172,6 +172,7 @@ forget(struct deploy *d)
 		if (line_counts(d, &services, d->state.w[i])) {
 			words_add(&kept, xstrdup(d->state.w[i]));
 		} else {
+			left_say(d, d->state.w[i]);
 			some = true;
 		}
 	words_free(&services);

@@ -260,7 +260,7 @@ install(const struct site *site, const struct place *p, struct change *change)
 
 /* The same, of which nothing is done, but said. */
 static int
-check(const struct site *site, const struct place *p)
+check(const struct site *site, const struct place *p, bool all)
 {
 	struct words groups = {NULL, 0};
 	int ret = check_prod(p), one;
@@ -275,7 +275,7 @@ check(const struct site *site, const struct place *p)
 		if (check_group(p, groups.w[i]) != EX_YES)
 			ret = EX_NO;
 	words_free(&groups);
-	return ret;
+	return all && check_lefts(p) != EX_YES ? EX_NO : ret;
 }
 
 /* Do it, and say what was changed. */
@@ -320,7 +320,7 @@ main(int argc, char *argv[])
 		place.how = BY_CONTENT;
 	if (site.prod_group != NULL && !group_find(site.prod_group, &place.gid, &c))
 		finish(c);
-	c = dry ? check(&site, &place) : bring(&site, &place, quiet);
+	c = dry ? check(&site, &place, argv[optind] == NULL) : bring(&site, &place, quiet);
 	c = site.bad ? EX_USE : c;
 	site_free(&site);
 	out_done();

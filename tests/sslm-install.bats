@@ -255,6 +255,23 @@ differ() {
 	run -2 sslm-install -n example.com:none
 }
 
+@test "-n: what is in production of services that are no more, but not what is another site's" {
+	sslm-install -q
+	rm conf.d/example.com/mail-ec
+	sed -i "s/'mail-ec', //" conf.d/ssl-mgr.conf
+	mkdir -p prod-certs/example.com/{dh,old/curr,notes} prod-certs/example.net/mail/db
+	cp $d/curr/*.pem prod-certs/example.com/old/curr/
+	# A group that is not active has its services.
+	sed -i "/^    active/{N;/'ca'/s/true/false/}" conf.d/ssl-mgr.conf
+	run -1 sslm-install -n
+	[ "$output" = "$(printf 'localhost\tprod-certs/example.com/%s\tis of a service that is not configured\tremove it by hand\n' mail-ec old)" ]
+	run -0 sslm-install -n example.com:web-ec
+	[ -z "$output" ]
+	rm -r prod-certs/example.com/{mail-ec,old}
+	run -0 sslm-install -n
+	[ -z "$output" ]
+}
+
 @test "-n: TLSA records that are not those of the site; comments are nothing" {
 	sslm-install -q
 	printf '; one\n_25._tcp.example.com. 1800 IN TLSA 3 1 1 00\n' >certs/example.com/tlsa.example.com
