@@ -303,6 +303,41 @@ mail_site() {
 	same mail $mail
 }
 
+@test "user, key, port and further options are those of ssh_config; a user may stand before the host" {
+	far_user mail
+	far_start mail
+	ssh-keygen -q -t ed25519 -N '' -f "$LAB/other"
+	cp "$LAB/other.pub" "$LAB/id.pub"
+	mail_site
+	printf '#!/bin/sh\ncd "%s" && echo "$(id -un): $*" >>reload.log\n' "$PWD" >"$reload"
+	chmod 666 reload.log
+	prod $mail $G1
+	# The key that is for all hosts does not do.
+	run -75 sslm-deploy
+	[ ! -e far/mail/prod ]
+	printf '\t%s\n' "IdentityFile \"$LAB/other\"" 'PermitLocalCommand yes' \
+	    "LocalCommand echo '%n %r' >>'$PWD/options.log'" >>"$LAB/ssh_host.mail"
+	far_config
+	run -0 sslm-deploy
+	[ "$output" = $'mail\tcopied\nmail\tsmtp reloaded' ]
+	same mail $mail
+	[ "$(reloads)" = 'copier: smtp' ]
+	[ -z "$(find far/mail/prod ! -uid 4243)" ]
+	run -0 sslm-deploy -c
+	[ "$(sort -u options.log)" = 'mail copier' ]
+	[ "$(wc -l <options.log)" = 6 ]
+	sed -i '/User copier/d' "$LAB/ssh_host.mail"
+	far_config
+	sed -i 's/"mail"/"copier@mail"/' conf.d/ssl-mgr.conf
+	prod $mail $G2
+	run -0 sslm-deploy
+	[ "$output" = $'copier@mail\tcopied\ncopier@mail\tsmtp reloaded' ]
+	same mail $mail
+	[ "$(reloads)" = 'copier: smtp' ]
+	[ -z "$(find far/mail/prod ! -uid 4243)" ]
+	grep -qx "use copier@mail smtp $mail $G2" certs/.deployed
+}
+
 @test "words of a command mean nothing to a shell, neither here nor there" {
 	far_start mail
 	words='$(id) `id` it'"'"'s "x;id" * ~ $HOME && | > x \\ #'
@@ -465,6 +500,93 @@ mail_site() {
 	cmp shared/three.pem $there/three.pem
 	run -0 sslm-deploy -c
 	[ -z "$output" ]
+}
+
+@test "odd names: generations of ssl-mgr, a group with dots and hyphens, an address as a host" {
+	far_near 2001:db8::25
+	deploy_site '[smtp]' 'servers = ["2001:db8::25"]' "restart_cmd = '$reload smtp'"
+	name=a-b.c_d-e.co.uk/x.y-z_1
+	mkdir conf.d/${name%/*}
+	sed "s/example.com/${name%/*}/" conf.d/$mail >conf.d/$name
+	sed -i "s/'example.com'/'${name%/*}'/" conf.d/ssl-mgr.conf
+	prod $name 20250101-12:00:00
+	prod $name 20250201-12:00:00 next
+	run -0 sslm-deploy
+	[ "$output" = $'2001:db8::25\tcopied\n2001:db8::25\tsmtp reloaded' ]
+	same 2001:db8::25 $name
+	run -0 sslm-deploy -c
+	[ -z "$output" ]
+	prod $name 20250201-12:00:00
+	rm -r p/prod/$name/next p/prod/$name/db/20250101-12:00:00
+	sslm-deploy -q
+	same 2001:db8::25 $name
+	[ "$(cat certs/.deployed | cut -d' ' -f1 | xargs)" = 'copy group use' ]
+}
+
+@test "a machine with two names, and two sites: nobody takes away what is another's" {
+	far_near mail mx other
+	rm -r far/mx
+	ln -s mail far/mx
+	deploy_site '[smtp]' 'servers = ["mail"]' "restart_cmd = '$reload smtp'" "svc_depends = [['any', 'mail-ec']]" \
+	    '[web]' 'servers = ["mx"]' "restart_cmd = '$reload web'" "svc_depends = [['any', 'web-ec']]"
+	prod $mail $G1
+	prod $web $G1
+	# Another site's.
+	mkdir -p far/mail/prod/example.net/mail-ec/db/$G1
+	echo key >far/mail/prod/example.net/mail-ec/db/$G1/privkey.pem
+	for g in $G2 $G3; do
+		run -0 sslm-deploy
+		[ "$output" = $'mail\tcopied\nmx\tcopied\nmail\tsmtp reloaded\nmx\tweb reloaded' ]
+		same mail $mail
+		same mail $web
+		[ -e far/mail/prod/example.net/mail-ec/db/$G1/privkey.pem ]
+		prod $mail $g
+		prod $web $g
+		rm -rf p/prod/{$mail,$web}/db/$G1
+	done
+}
+
+@test "this machine by a name that is not its own: copied onto itself, and nothing is lost" {
+	far_near self
+	rm -r far/self
+	ln -s ../p far/self
+	deploy_site '[smtp]' 'servers = ["self"]' "restart_cmd = '$reload smtp'"
+	prod $mail $G1
+	prod $mail $G2 next
+	mkdir p/prod/example.com/dh
+	echo dh >p/prod/example.com/dh/one.pem
+	for arg in '' -f -c; do
+		cp -a p/prod was
+		# shellcheck disable=SC2086
+		run -0 sslm-deploy $arg
+		diff -r --no-dereference was p/prod
+		rm -r was
+	done
+	[ "$(reloads)" = $'here: smtp\nhere: smtp' ]
+}
+
+@test "production that is a link there, and a machine where nothing can be written" {
+	far_near mail
+	mail_site
+	mkdir far/mail/real
+	ln -s real far/mail/prod
+	prod $mail $G1
+	sslm-deploy -q
+	same mail $mail
+	[ -L far/mail/prod ]
+	run -0 sslm-deploy -c
+	[ -z "$output" ]
+	prod $mail $G2
+	mount --bind far/mail far/mail
+	mount -o remount,ro,bind far/mail
+	: >reload.log
+	run -1 sslm-deploy
+	[[ $output == *"'mail': copy of sets: rsync: exit status 23" ]]
+	umount far/mail
+	[ "$(readlink far/mail/prod/$mail/curr)" = db/$G1 ]
+	[ -z "$(reloads)" ]
+	run -0 sslm-deploy
+	same mail $mail
 }
 
 @test "what a machine does not need any more is said, once; -c finds each key that it should not have" {
