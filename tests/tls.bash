@@ -3,13 +3,14 @@
 # dns_stop_all, which stops these too.
 
 # leaf NAME KEY [openssl x509 option...]: NAME.key and NAME.pem, for the DNS name
-# $HOST, of a key of that kind, signed by the CA in ca.key and ca.pem.
+# $HOST, of a key of that kind, signed by the CA in ca.key and ca.pem; AT='2 days ago' for
+# another time than now.
 leaf() {
 	local name=$1 key=$2
 	shift 2
 	# shellcheck disable=SC2086
 	openssl req -new -newkey $key -nodes -keyout "$name.key" -subj "/CN=$HOST" 2>/dev/null |
-	    openssl x509 -req -CA ca.pem -CAkey ca.key -out "$name.pem" -days 30 "$@" \
+	    ${AT:+faketime "$AT"} openssl x509 -req -CA ca.pem -CAkey ca.key -out "$name.pem" -days 30 "$@" \
 	    -extfile <(printf 'subjectAltName=DNS:%s\n' "$HOST") 2>/dev/null
 }
 export RSA='rsa:2048' EC='ec -pkeyopt ec_paramgen_curve:P-256' ED='ed25519'
