@@ -380,6 +380,8 @@ assert 0 < got < 2**32 and 0 < (got - was) % 2**32 < 2**31' "$was" "$(next "$was
 		now=$(serial)
 		[ "$now" -gt "$was" ]
 		dns_stop $s
+		# BIND 9.20 does not sign again when the serial alone is another.
+		echo 'meanwhile 300 IN TXT "new"' >>root/etc/zones/example.com.zone
 		run -75 "$script" -s example.com
 		up $s
 		eventually validated example.com SOA
