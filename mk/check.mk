@@ -30,7 +30,7 @@ bench: all		## how long things take, beside openssl(1); RUNS=5
 bench-acme: all		## beside other ACME clients; RUNS=3 CLIENTS='ours lego'
 	@SSLM_BIN='$(CURDIR)/$(BIN)' tests/bench-acme.sh
 
-SH := bin/sslm-mgr bin/sslm-import bin/sslm-auth-hook mk/setup.sh .ci/run tests/bench.sh tests/bench-acme.sh \
+SH := bin/sslm-mgr bin/sslm-import bin/sslm-auth-hook mk/common.sh mk/setup.sh .ci/run tests/bench.sh tests/bench-acme.sh \
 	$(addprefix doc/examples/zones/,zone.sh resign-bind resign-knot resign-nsd)
 lint:			## compilers, clang-tidy, shell, manuals
 	$(MAKE) all O=build/lint BIN=build/lint/bin CFLAGS='-O2 -Werror'

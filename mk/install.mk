@@ -9,7 +9,7 @@
 PREFIX  ?= /usr/local
 SHARE   := $(PREFIX)/share/sslm
 MAN     := $(PREFIX)/share/man
-RULES   := site.mk service.mk alone.mk
+RULES   := site.mk service.mk alone.mk common.sh
 PAGES   := $(notdir $(wildcard doc/*.[1-8]))
 ZONES   := $(wildcard doc/examples/zones/*)
 INSTALL ?= install

@@ -249,6 +249,7 @@ setup() { load helper; load site; workdir; site; web=certs/example.com/web-ec; }
 	site
 	mkdir -p own/bin own/mk certs
 	cp "$TOP/bin/sslm-mgr" own/bin
+	cp "$TOP/mk/common.sh" own/mk
 	echo 'no makefile' >own/mk/site.mk
 	echo 75 >certs/.exit
 	run -1 own/bin/sslm-mgr -renew
