@@ -29,16 +29,6 @@ generation(const char *dir, const char *link)
 	return xstrdup(slash != NULL ? slash + 1 : to);
 }
 
-static bool
-there(const char *dir, const char *file)
-{
-	char *path = xasprintf("%s/%s", dir, file);
-	bool yes = access(path, F_OK) == 0;
-
-	free(path);
-	return yes;
-}
-
 /* May the key of prev be in use although no line of ours says so?  A roll that was not
  * noted, as the run was killed, or for a time that is still to come, was just now. */
 static bool
@@ -61,7 +51,7 @@ add_gen(struct dane_member *m, const char *gen, const char *label, const struct 
 	struct dane_gen g = {0};
 	int ret = EX_YES;
 
-	if (!there(dir, set_name[SET_CERT])) {
+	if (!has_file(dir, set_name[SET_CERT])) {
 		complain("'%s/%s' is missing: what is published of group %s stays as it is", dir,
 		    set_name[SET_CERT], m->id.group);
 		ret = EX_PERM;
@@ -92,7 +82,7 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 	bool unknown = false, none = false;
 	int ret = EX_YES, one;
 
-	m->in_use = curr != NULL && there(m->dir, "curr/cert.pem");
+	m->in_use = curr != NULL && has_file(m->dir, "curr/cert.pem");
 	if (m->in_use)
 		ret = add_gen(m, curr, "curr", s, mx);
 	if (!deployed_gens(site, &m->id, &used, &unknown, &none))
@@ -101,7 +91,7 @@ add_gens(const struct site *site, struct dane_member *m, const struct service *s
 	if (prev != NULL && (!m->in_use || prev_counts(m, unknown, none)))
 		words_add(&used, xstrdup(prev));
 	/* A link that leads nowhere has been removed by hand, or by another program. */
-	if (prev != NULL && !there(m->dir, "prev/."))
+	if (prev != NULL && !has_file(m->dir, "prev/."))
 		words_drop(&used, prev);
 	/* Somebody has removed curr, and servers have what was in it. */
 	if (!m->in_use && used.n > 0) {
@@ -174,7 +164,7 @@ take(const struct site *site, struct dane_member *m, struct dane_mx *mx)
 		ret = take_gone(m);
 	} else if (said == SAID_NOTHING) {
 		m->clear = true;
-	} else if (!there(m->dir, "curr/.") && !there(m->dir, "next/.")) {
+	} else if (!has_file(m->dir, "curr/.") && !has_file(m->dir, "next/.")) {
 		ret = EX_YES;
 	} else if (!service_load(&s, site, &m->id)) {
 		ret = EX_USE;

@@ -8,22 +8,12 @@
 
 enum { FIELDS = 4 };	/* before the path in rsync's lists: mode, size, date, time */
 
-static bool
-is_there(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	bool yes = access(path, F_OK) == 0;
-
-	free(path);
-	return yes;
-}
-
 /* Of another site with the same production directory nothing is said. */
 static bool
 is_ours(const struct deploy *d, const char *group)
 {
-	return is_there("conf.d", group) || is_there("certs", group) ||
-	    is_there(d->prod, group);
+	return has_file("conf.d", group) || has_file("certs", group) ||
+	    has_file(d->prod, group);
 }
 
 /* Who is logged in makes no other machine. */

@@ -100,6 +100,16 @@ slurp(const char *path, size_t *len)
 	return buf;
 }
 
+bool
+has_file(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	bool yes = access(path, F_OK) == 0;
+
+	free(path);
+	return yes;
+}
+
 char *
 link_target(const char *path, char *buf, size_t size)
 {

@@ -5,17 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static bool
-is_there(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	bool yes = access(path, F_OK) == 0;
-
-	free(path);
-	return yes;
-}
 
 static int
 named(const struct dirent *e)
@@ -35,8 +24,8 @@ check_left(const struct place *p, const char *group)
 	for (int i = 0; i < n; i++) {
 		char *path = xasprintf("%s/%s", dir, e[i]->d_name);
 
-		if (!is_there(conf, e[i]->d_name) && (is_there(path, "db") ||
-		    is_there(path, "curr/cert.pem") || is_there(path, "next/cert.pem"))) {
+		if (!has_file(conf, e[i]->d_name) && (has_file(path, "db") ||
+		    has_file(path, "curr/cert.pem") || has_file(path, "next/cert.pem"))) {
 			printf("localhost\t%s\tis of a service that is not configured\t"
 			    "remove it by hand\n", path);
 			ret = EX_NO;
@@ -59,7 +48,7 @@ check_lefts(const struct place *p)
 
 	for (int i = 0; i < n; i++) {
 		/* Of another site with the same directory nothing is said. */
-		if ((is_there("conf.d", e[i]->d_name) || is_there("certs", e[i]->d_name)) &&
+		if ((has_file("conf.d", e[i]->d_name) || has_file("certs", e[i]->d_name)) &&
 		    check_left(p, e[i]->d_name) == EX_NO)
 			ret = EX_NO;
 		free(e[i]);

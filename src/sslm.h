@@ -163,6 +163,9 @@ char *slurp_upto(const char *path, size_t max, size_t *len);
 /* Wipe len bytes and free them.  NULL is allowed. */
 void wipe(void *p, size_t len);
 
+/* Is there a name in directory dir, behind links too?  Without permission: no. */
+bool has_file(const char *dir, const char *name);
+
 /* The target of a symbolic link into buf, NUL-terminated; NULL with errno. */
 char *link_target(const char *path, char *buf, size_t size);
 
