@@ -174,7 +174,7 @@ set_conf() {
 from_elsewhere() {
 	in_use example.com/web-ec 0 $((90 * day))
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem \
-	    -subj '/CN=Another CA' -days 100 2>/dev/null
+	    -subj "/CN=${1:-Another CA}" -days 100 2>/dev/null
 	openssl x509 -req -in certs/example.com/web-ec/curr/csr.pem -CA ca.pem -CAkey ca.key -days 90 \
 	    -copy_extensions copy -out certs/example.com/web-ec/curr/cert.pem 2>/dev/null
 }
@@ -193,6 +193,15 @@ from_elsewhere() {
 	sed -i "s|//a.test|//b.test|" conf.d/ca-info.conf
 	run -0 sslm-due example.com:web-ec
 	[ "$output" = "example.com/web-ec	signed by 'Another CA', wanted le" ]
+	# No client trusts these.
+	for ca in '(STAGING) Pseudo Plum E5' 'Fake LE Intermediate X1'; do
+		rm certs/example.com/web-ec/curr/order.json
+		from_elsewhere "$ca"
+		run -0 sslm-due example.com:web-ec
+		[ "$output" = "example.com/web-ec	signed by '$ca', wanted le" ]
+		echo '{ "directory": "https://b.test/dir", "account": "https://b.test/1"}' >certs/example.com/web-ec/curr/order.json
+		run -1 sslm-due example.com:web-ec
+	done
 }
 
 @test "certbot and letsencrypt mean Let's Encrypt, in the test tree its staging service" {

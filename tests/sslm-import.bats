@@ -127,6 +127,23 @@ links() { (cd certs/$web && readlink curr next prev | xargs); }
 	[[ $output == *"$web	next was begun"* ]]
 }
 
+@test "a next of the CA for tests, where ssl-mgr -t has put it, is told and made again" {
+	ssl_mgr_site
+	request int '(STAGING) Pseudo Plum E5' -addext basicConstraints=critical,CA:TRUE
+	EXT=$EXT_CA issue int root
+	ssl_mgr 20261102-02:30:00
+	ln -sfn db/20261102-02:30:00 certs/$web/next
+	run -1 sslm-import
+	[[ $output == *"$web: next is not taken over (signed by '(STAGING) Pseudo Plum E5', wanted le): the next renewal makes another"* ]]
+	[[ $output == *"$web	curr is taken over"* ]]
+	run -0 sslm-due $web
+	# In use it is no better.
+	rm certs/$web/next
+	ln -sfn db/20261102-02:30:00 certs/$web/curr
+	run -0 sslm-import
+	[[ $output == *"$web	curr is taken over; it is due: signed by '(STAGING) Pseudo Plum E5', wanted le"* ]]
+}
+
 @test "a tree that certs is a link to: open keys are found there too" {
 	ssl_mgr_site
 	chmod 644 certs/$web/curr/privkey.pem
