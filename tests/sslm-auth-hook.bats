@@ -211,6 +211,37 @@ unlocked() { flock -n certs/.lock true; }
 	good web-ec DNS:example.com
 }
 
+@test "killed at any change to the file system: the next certbot gets what it wants, nothing is left" {
+	traceable
+	ACME_URL=https://127.0.0.1:1/dir CA_BUNDLE=/dev/null acme_site
+	export CERTBOT_DOMAIN=www.example.com CERTBOT_TOKEN=0123456789012345678901
+	export CERTBOT_VALIDATION=$CERTBOT_TOKEN.0123456789012345678901234567890123456789012
+	# As far as a hook is concerned.
+	cat >certbot <<-'END'
+		#!/bin/sh
+		CERTBOT_AUTH_OUTPUT=$(sslm-auth-hook example.com web-ec)
+		[ ! -e web/example.com/.well-known/acme-challenge/$CERTBOT_TOKEN ] || touch published
+		export CERTBOT_AUTH_OUTPUT
+		sslm-auth-hook example.com web-ec && touch withdrawn
+	END
+	chmod +x certbot
+	points ./certbot >all
+	ends <all >places
+	[ "$(wc -l <places)" -gt 10 ]
+	while read -r n name k program; do
+		rm -rf certs web/*
+		killed_run "$n" "$name" "$k" ./certbot || continue
+		echo "$n $name $k $program"
+		flock -w 20 certs/.lock true
+		rm -f published withdrawn
+		./certbot
+		[ -e published ]
+		[ -e withdrawn ]
+		[ -z "$(find web -type f)" ]
+	done <places
+	unlocked
+}
+
 @test "what certbot says is not believed" {
 	# shellcheck disable=SC2119
 	pebble_start
