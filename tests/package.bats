@@ -74,7 +74,7 @@ version() { "$SSLM_BIN/sslm-conf" -V | awk '{ print $2 }'; }
 	done
 	# Whatever the programs are linked with is a dependency, and what the rules run.
 	depends=" $(. "$TOP/mk/arch/PKGBUILD"; echo "${depends[@]}") "
-	objdump -p pkg/usr/bin/sslm-* 2>/dev/null | sed -n 's/.*NEEDED *\(.*\)\.so.*/\1/p' | grep -v '^lib[au]*san$' | sort -u |
+	objdump -p pkg/usr/bin/sslm-* 2>/dev/null | sed -n 's/.*NEEDED *\(.*\)\.so.*/\1/p' | grep -Ev '^lib(a|ub)san$' | sort -u |
 	    sed 's/^libc$/glibc/; s/^libcurl$/curl/; s/^libjansson$/jansson/; s/^libldns$/ldns/; s/^lib\(crypto\|ssl\)$/openssl/' >needed
 	[ -s needed ]
 	for d in $(cat needed) make util-linux; do
