@@ -84,6 +84,7 @@ logdir() { sed -i "s|^\[globals\]|&\n    logdir = '$1'|" conf.d/ssl-mgr.conf; }
 	rm -rf certs prod-certs
 	mkdir certs prod-certs
 	chown 65534 certs prod-certs
+	setpriv --reuid=65534 --clear-groups test -r "$TOP/mk/site.mk" || skip "nobody else can read '$TOP'"
 	run -0 setpriv --reuid=65534 --clear-groups sslm-mgr -renew
 	[[ $output == *"no log in logdir '$PWD/logs'"* ]]
 	[ -e certs/example.com/web-ec/next/bundle.pem ]

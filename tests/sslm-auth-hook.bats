@@ -174,7 +174,7 @@ unlocked() { flock -n certs/.lock true; }
 @test "a certbot that is the first process of a container" {
 	PEBBLE_NONCES=0 dns_zone_site
 	certbot() {
-		REQUESTS_CA_BUNDLE=$CA_BUNDLE unshare -pf --mount-proc certbot --config-dir le \
+		REQUESTS_CA_BUNDLE=$CA_BUNDLE unshare -pf --mount-proc --propagation unchanged certbot --config-dir le \
 		    --work-dir le.work --logs-dir le.log "$@"
 	}
 	# Behind a shell that stays.
