@@ -108,7 +108,7 @@ checkout() {
 	# Nothing is installed, to dpkg-query; apt-get and sudo would tell.
 	printf '#!/bin/sh\nexit 1\n' >some/dpkg-query
 	printf '#!/bin/sh\necho "$0 $*" >>called\n' >some/apt-get
-	chmod +x some/*
+	chmod +x some/dpkg-query some/apt-get
 	PATH=$PWD/some run -1 "$sh" "$TOP/mk/setup.sh" test
 	[[ $output == "setup.sh: only root can install, and there is no sudo; missing: make gcc "* ]]
 	[ ! -e called ]
