@@ -207,7 +207,7 @@ state() { find "$1" -printf '%p %m %s %T@ %l\n' | sort; }
 }
 
 @test "a full disk: what fits is there, whole; the link leads to nothing that is not" {
-	[ "$(id -u)" = 0 ] || skip "only root can mount"
+	unshare -m true 2>/dev/null || skip "no mount namespaces here"
 	mkdir small
 	unshare -m sh -euc '
 		mount -t tmpfs -o size=8k none small
