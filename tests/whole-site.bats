@@ -248,7 +248,8 @@ copies() { printf 'copy %s\n' "$@" | sort; }
 	sslm-mgr -roll -f example.net:web-ec
 	noted >third
 	[ "$(grep -v -e ^copy -e voip -e update-permissions third)" = "$web: systemctl reload nginx" ]
-	printf 'MK := %s\ninclude $(MK)/site.mk\n' "$TOP/mk" >Makefile
+	ln -sfn "$TOP/mk" mk
+	printf 'MK := mk\ninclude $(MK)/site.mk\n' >Makefile
 	# What is beside the services has come to the others' hosts, too.
 	run -0 m check-prod
 	[ -z "$output" ]

@@ -471,7 +471,8 @@ assert 0 < got < 2**32 and 0 < (got - was) % 2**32 < 2**31' "$was" "$(next "$was
 @test "sslm-dnspush runs it, and keeps a zone that failed for the next run" {
 	up knot
 	mkdir -p conf.d certs
-	printf '%s\n' '[dns]' "restart_cmd = '$PWD/root/etc/zones/resign-knot'" >conf.d/ssl-mgr.conf
+	printf '%s\n' '[[groups]]' 'active = true' "domain = 'example.com'" "services = ['web']" \
+	    '[dns]' "restart_cmd = '$PWD/root/etc/zones/resign-knot'" >conf.d/ssl-mgr.conf
 	txt pushed
 	echo example.com >certs/.push
 	run -0 --separate-stderr sslm-dnspush
