@@ -395,6 +395,11 @@ bool due_judge(struct due *d, const struct service *s, const struct windows *win
     bool reuse);
 void due_free(struct due *d);
 
+/* Is the certificate, of the set in dir, by Let's Encrypt's CA for tests, though nobody
+ * here has asked that one?  No client trusts it; ssl-mgr has left such sets beside the
+ * others. */
+bool due_for_tests(const struct cert *c, const char *dir);
+
 /* ---- makefile.c: what make is told of a service ----------------------------- */
 
 /*

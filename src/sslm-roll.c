@@ -136,6 +136,23 @@ note_roll(const char *dir, const char *service, time_t now)
 	return ret;
 }
 
+/* No client trusts what ssl-mgr -t has left in next. */
+static bool
+for_tests(const char *next, const struct order *o)
+{
+	char *path = xasprintf("%s/%s", next, set_name[SET_CERT]);
+	const char *why;
+	struct cert c;
+	bool yes = false;
+
+	if (!o->site->test && !o->force && cert_load(&c, path, &why)) {
+		yes = due_for_tests(&c, next);
+		cert_free(&c);
+	}
+	free(path);
+	return yes;
+}
+
 static int
 roll(const struct service_id *id, const struct order *o)
 {
@@ -149,6 +166,9 @@ roll(const struct service_id *id, const struct order *o)
 		ret = o->dry ? EX_YES : note_roll(dir, id->service, o->now);
 	} else if (set_check(next, o->now) != EX_YES) {
 		complain("%s: not rolled: the set in next does not fit together", name);
+		ret = EX_PERM;
+	} else if (for_tests(next, o)) {
+		complain("%s: not rolled: next is of a CA for tests", name);
 		ret = EX_PERM;
 	} else if ((o->force || (ret = gate(name, dir, next, o)) == EX_YES) &&
 	    (ret = dane_gate(name, id, o)) == EX_YES) {

@@ -137,6 +137,10 @@ links() { (cd certs/$web && readlink curr next prev | xargs); }
 	[[ $output == *"$web: next is not taken over (signed by '(STAGING) Pseudo Plum E5', wanted le): the next renewal makes another"* ]]
 	[[ $output == *"$web	curr is taken over"* ]]
 	run -0 sslm-due $web
+	# The line of cron that comes after a renewal that failed.
+	run -1 sslm-roll -m 0 $web
+	[[ $output == *"$web: not rolled: next is of a CA for tests" ]]
+	[ "$(readlink certs/$web/curr)" = db/20260901-02:30:00 ]
 	# In use it is no better.
 	rm certs/$web/next
 	ln -sfn db/20261102-02:30:00 certs/$web/curr
