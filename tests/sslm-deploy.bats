@@ -830,7 +830,8 @@ noted() {
 	ln -s "$SSLM_BIN"/sslm-* near/
 	SSLM_BIN=$PWD/near
 	deploy_site '[smtp]' 'servers = ["mail"]' "restart_cmd = '$reload smtp'" '[web]' "restart_cmd = '$reload web'"
-	printf 'MK := %s\ninclude $(MK)/site.mk\n' "$TOP/mk" >Makefile
+	ln -sfn "$TOP/mk" mk
+	printf 'MK := mk\ninclude $(MK)/site.mk\n' >Makefile
 	sed -i "s/^\[globals\]/&\nmin_roll_mins = 0/" conf.d/ssl-mgr.conf
 	m renew
 	[ -e far/mail/prod/$mail/next/bundle.pem ]
