@@ -18,7 +18,7 @@ export ttl=2
 # ns COMMAND...: run it in there, here.
 ns() {
 	# shellcheck disable=SC2016	# for the inner shell
-	nsenter -t "$(cat lab/pid)" -m -n -p -r /bin/sh -c 'cd "$1" && shift && exec "$@"' ns "$PWD" "$@"
+	nsenter -t "$(cat lab/pid)" -m -n -p -r -w /bin/sh -c 'cd "$1" && shift && exec "$@"' ns "$PWD" "$@"
 }
 
 # ns_start NAME COMMAND...: a server in there.  Its output is in lab/NAME/log, its
