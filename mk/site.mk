@@ -42,6 +42,11 @@ LOOK     := status due verify probe check-prod
 PHASES   := renew roll conf prod deploy prune dns tidy keys copy csr cert ntoc
 .PHONY: $(LOOK) $(PHASES) help
 
+# One run after the other, in `make -j4 renew roll' too: each of them takes the lock.
+ifneq ($(filter $(PHASES),$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 # As it is written: a `$' in it is nothing to make.
 export override SERVICES := $(value SERVICES)
 export SSLM_MK := $(MK)
@@ -246,7 +251,7 @@ endif
 ## roll: next becomes curr, where it may
 roll:
 ifdef DRY
-	@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) -- $$SERVICES || \
+	+@set -f; sslm-roll -n $(if $(FORCE),-f) $(if $(ROLL_MINS),-m $(ROLL_MINS)) -- $$SERVICES || \
 	    [ $$? -eq 75 ]
 else
 	@$(begin); $(call look,-q); \
@@ -261,7 +266,7 @@ status:
 
 ## due: which services want a renewal, and why; does nothing
 due:
-	@set -f; sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) -- $$SERVICES || [ $$? -eq 1 ]
+	+@set -f; sslm-due $(if $(FORCE),-f) $(if $(REUSE),-r) -- $$SERVICES || [ $$? -eq 1 ]
 
 ## verify: do the sets in use fit together, chains, names and dates?
 verify:
@@ -304,7 +309,7 @@ prod:
 ## deploy: copy to other machines and reload servers where it has not been done yet
 ifdef DRY
 deploy:
-	@set -f; [ -e .staging ] || sslm-deploy -n $(if $(FORCE),-f) -- $$SERVICES
+	+@set -f; [ -e .staging ] || sslm-deploy -n $(if $(FORCE),-f) -- $$SERVICES
 else
 deploy:
 	@$(begin); $(call deploy,$(if $(FORCE),-f)); $(push); $(end)

@@ -354,10 +354,25 @@ to_roll() {
 @test "make -n and DRY say what is due and do nothing" {
 	site
 	run -0 m -n renew
+	[[ $output == *"example.com/web-ec	no certificate yet"* ]]
 	[ ! -e certs ]
 	run -0 m renew DRY=1
 	[[ $output == *"example.com/web-ec	no certificate yet"* ]]
 	[ ! -e certs ]
+}
+
+@test "several targets at once: one after the other, and each of them in parallel" {
+	site
+	m -j4 renew roll verify
+	whole curr
+	# Two keys are made at the same time.
+	mkdir slow
+	ln -s "$SSLM_BIN"/sslm-* slow/
+	rm slow/sslm-genkey
+	printf '#!/bin/sh\n: >"$$.at"; mv "$$.at" here.$$; for i in $(seq 100); do [ "$(ls here.* | wc -l)" -gt 1 ] && : >both; [ ! -e both ] || break; sleep 0.05; done; exec "%s/sslm-genkey" "$@"\n' "$SSLM_BIN" >slow/sslm-genkey
+	chmod +x slow/sslm-genkey
+	SSLM_BIN=$PWD/slow m -j4 renew roll FORCE=1 SERVICES=example.com
+	[ -e both ]
 }
 
 @test "options that a Makefile adds are not taken for make -n" {
