@@ -169,7 +169,9 @@ ca_stop() {
 ca_root() { curl -sS --fail --cacert "$CA_BUNDLE" "$ACME_MGMT/roots/${2:-0}" -o "$1"; }
 
 # ca_issued: how many certificates pebble has issued; ca_orders: how many orders
-# it has taken.
+# it has taken; ca_accounts: how many accounts it has made.  Requests are not counted for
+# that: it refuses some of them for their nonces.
+ca_accounts() { grep -c 'accounts in memory' "$LAB/pebble.log"; }
 ca_issued() { grep -c 'Issued certificate serial' "$LAB/pebble.log"; }
 ca_orders() { grep -c 'Added order' "$LAB/pebble.log"; }
 
