@@ -6,7 +6,10 @@
 # A phony target for each file, so that -j runs files side by side; each test
 # has a directory of its own.
 
-BATS := $(if $(T),$(T),$(wildcard tests/*.bats))
+# Files that take minutes are begun first, so that none of them is left at the end.
+SLOW := $(wildcard $(patsubst %,tests/%.bats,site sslm-deploy acme-site acme-hostile dane-cycles sslm-dane \
+	sslm-dhparm acme-slow zones sslm-nsupdate))
+BATS := $(or $(T),$(SLOW) $(filter-out $(SLOW),$(wildcard tests/*.bats)))
 .PHONY: check check-san lint bench bench-acme $(BATS)
 
 check: $(BATS:%=%.ok)	## run tests/; -j runs files side by side, T=file some
