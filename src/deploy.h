@@ -123,7 +123,7 @@ void copy_host(struct deploy *d, const char *host);
 /* Does a section there use service i, and want it to be copied? */
 bool copy_serves(const struct deploy *d, const char *host, size_t i);
 
-/* Has the host not got, or not been rid of, some set, or not had its commands? */
+/* Is there a set that the host has not been given? */
 bool copy_behind(const struct deploy *d, const char *host);
 
 /* Is there a set in production that the host has not been given? */

@@ -111,25 +111,31 @@ load_free(struct load *l)
 	free(l->group);
 }
 
+/* May there be sets to remove?  They are no part of the records. */
+static bool
+old_wanted(const struct deploy *d, const char *host)
+{
+	char *old = xasprintf("old %s", host);
+	bool yes = d->part != PART_TLSA && words_has(&d->state, old);
+
+	free(old);
+	return yes;
+}
+
 bool
 copy_behind(const struct deploy *d, const char *host)
 {
-	char *old = xasprintf("old %s", host), *post = xasprintf("post %s", host);
-	bool yes = words_has(&d->state, old) || words_has(&d->state, post);
-
-	for (size_t i = 0; i < d->site.n && !yes; i++)
-		yes = copy_set_wanted(d, host, i);
-	free(post);
-	free(old);
-	return yes;
+	for (size_t i = 0; i < d->site.n; i++)
+		if (copy_set_wanted(d, host, i))
+			return true;
+	return false;
 }
 
 bool
 copy_wanted(struct deploy *d, const char *host, bool print)
 {
 	struct load l = load_for(d, host);
-	char *old = xasprintf("old %s", host);
-	bool yes = l.sets > 0 || l.groups > 0 || words_has(&d->state, old);
+	bool yes = l.sets > 0 || l.groups > 0 || old_wanted(d, host);
 
 	for (size_t i = 0; print && i < d->site.n; i++)
 		if (l.set[i])
@@ -138,7 +144,6 @@ copy_wanted(struct deploy *d, const char *host, bool print)
 		if (l.group[g])
 			deploy_say(d, host, "would get what is beside the services of %s",
 			    d->group[g].name);
-	free(old);
 	load_free(&l);
 	return yes;
 }
@@ -280,7 +285,7 @@ copy_host(struct deploy *d, const char *host)
 		note(d, host, &l);
 		deploy_say(d, host, "copied");
 	}
-	if (words_has(&d->state, old) && remove_old(d, host))
+	if (old_wanted(d, host) && remove_old(d, host))
 		words_drop(&d->state, old);
 	if (!deploy_save(d))
 		words_add(&d->failed, xstrdup(host));

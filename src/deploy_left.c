@@ -67,8 +67,10 @@ static char *
 unwanted(const struct deploy *d, const char *host, const char *path)
 {
 	char *copy = xstrdup(path), *rest = copy, *found = NULL;
-	struct service_id id = {strsep(&rest, "/"), strsep(&rest, "/")};
+	struct service_id id;
 
+	id.group = strsep(&rest, "/");
+	id.service = strsep(&rest, "/");
 	if (rest != NULL && name_safe(id.group) && name_safe(id.service) &&
 	    is_ours(d, id.group) && (strcmp(id.group, "ca") == 0 || !wanted(d, host, &id)))
 		found = xasprintf("%s/%s", id.group, id.service);

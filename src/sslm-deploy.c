@@ -275,6 +275,7 @@ deploy(struct deploy *d)
 {
 	size_t lines;
 	bool some = forget(d) || d->damaged;
+	struct words copied = {NULL, 0};
 
 	lines = d->state.n;
 	restart_seen(d);
@@ -282,11 +283,16 @@ deploy(struct deploy *d)
 	if ((some || d->state.n != lines) && !deploy_save(d))
 		return;
 	for (size_t h = 0; h < d->copies.n; h++)
-		if (!deploy_missed(d, d->copies.w[h]) && copy_wanted(d, d->copies.w[h], false))
+		if (!deploy_missed(d, d->copies.w[h]) && copy_wanted(d, d->copies.w[h], false)) {
 			copy_host(d, d->copies.w[h]);
+			words_add(&copied, xstrdup(d->copies.w[h]));
+		}
+	/* A command that failed for the certificates is not run again in this run. */
 	for (size_t h = 0; h < d->copies.n; h++)
-		if (post_wanted(d, d->copies.w[h]))
+		if (post_wanted(d, d->copies.w[h]) &&
+		    (d->part != PART_TLSA || words_has(&copied, d->copies.w[h])))
 			post_host(d, d->copies.w[h]);
+	words_free(&copied);
 	if (d->part != PART_TLSA)
 		tell_posts(d);
 	restart_all(d);

@@ -430,6 +430,21 @@ mail_site() {
 	sslm-deploy -q -o cert
 	sslm-deploy -q -o tlsa
 	[ "$(reloads)" = $'mail: smtp\nmail: tlsa' ]
+	# A post_copy_cmd that fails, and sets that cannot be removed, are no reason to wait.
+	POST="[['mail', './post']]" mail_site '[web]' 'servers = "mail"' "depends = ['tlsa']" "restart_cmd = '$reload tlsa'"
+	printf '#!/bin/sh\necho post >>reload.log\nexit 3\n' >post
+	chmod +x post
+	prod $mail $G1
+	run -1 sslm-deploy -q -o cert
+	run -0 sslm-deploy -q -o tlsa
+	[ "$(reloads)" = $'post\nmail: smtp' ]
+	echo 'old mail' | sort -o certs/.deployed - certs/.deployed
+	echo 4 >p/$tlsa
+	run -1 sslm-deploy -q -o cert
+	run -1 sslm-deploy -q -o tlsa
+	cmp p/$tlsa far/mail/$tlsa
+	[ "$(reloads)" = $'post\npost\nmail: tlsa' ]
+	mail_site '[web]' 'servers = "mail"' "depends = ['tlsa']" "restart_cmd = '$reload tlsa'"
 	# All once more, each once.
 	sslm-deploy -qf -o cert
 	: >ssh.log
